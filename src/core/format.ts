@@ -1,0 +1,44 @@
+import type { Batch } from './batch.ts'
+import type { Cursor } from './cursor.ts'
+import type { RunHeader } from './log.ts'
+
+/** How entries are spelled for a client. Pure: batches in, bytes out. `testing/format-suite.ts` holds them to the log. */
+export interface Format {
+  /** As clients name it, for example in `?format=`. */
+  readonly name: string
+  /** Ways to frame it; a client chooses by `Accept`. */
+  readonly framings: readonly Framing[]
+  /** Starts an encoding of one run for one reader. */
+  open(run: RunHeader, options: FormatOptions): Encoder
+}
+
+export type Framing = 'sse' | 'ndjson'
+
+export interface FormatOptions {
+  readonly framing: Framing
+  /** Leave out what the first event said. Default: true on SSE, false on NDJSON. */
+  readonly compact?: boolean
+}
+
+export interface Encoder {
+  readonly contentType: string
+  /** The bytes of one batch. Shared with other readers where the format allows it: not to be changed. */
+  batch(batch: Batch): Uint8Array
+  /** A record for this reader only. It has no seq and is not in the log. */
+  control(record: ControlRecord): Uint8Array
+  /** What stands behind the terminal event. Written only after it. */
+  end(): Uint8Array
+}
+
+/** What a server tells one reader about its reading. No provider can cause one. */
+export type ControlRecord =
+  /** The connection lives, though the run says nothing. */
+  | { readonly type: 'heartbeat' }
+  /** This reader is behind by this much and is being served from the store. */
+  | { readonly type: 'lag'; readonly events: number; readonly cursor: Cursor }
+  /** Entries that this reader cannot have. */
+  | { readonly type: 'gap'; readonly from: number; readonly to: number; readonly reason: string }
+  /** The reader is closed for being too slow; it can come back with the cursor. */
+  | { readonly type: 'overflow'; readonly reason: string; readonly cursor: Cursor }
+  /** The folded state at `cursor`, instead of the entries up to it. */
+  | { readonly type: 'snapshot'; readonly cursor: Cursor; readonly view: object }

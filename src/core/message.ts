@@ -1,0 +1,52 @@
+import type { JsonObject, JsonValue } from './json.ts'
+
+/** What a conversation consists of, in order. Providers translate it to their own wire; `fold.ts` builds it from a log. */
+export type Message = SystemMessage | UserMessage | AssistantMessage | ToolMessage
+
+export interface SystemMessage {
+  readonly role: 'system'
+  readonly content: string
+}
+
+export interface UserMessage {
+  readonly role: 'user'
+  readonly content: string
+}
+
+/** What the model said in one step, in the order it said it. */
+export interface AssistantMessage {
+  readonly role: 'assistant'
+  readonly parts: readonly AssistantPart[]
+}
+
+export type AssistantPart =
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'reasoning'; readonly text: string }
+  | { readonly type: 'tool_call'; readonly call_id: string; readonly name: string; readonly input: JsonObject }
+
+/** The outcome of one tool call. Every `tool_call` part is answered by one of these before the next user message. */
+export interface ToolMessage {
+  readonly role: 'tool'
+  readonly call_id: string
+  readonly name: string
+  readonly content: JsonValue
+  readonly is_error: boolean
+}
+
+/** The visible text of a message: text parts joined, without reasoning and tool calls. */
+export function textOf(message: Message): string {
+  switch (message.role) {
+    case 'system':
+    case 'user':
+      return message.content
+    case 'assistant':
+      return message.parts.reduce((text, part) => (part.type === 'text' ? text + part.text : text), '')
+    case 'tool':
+      return contentText(message.content)
+  }
+}
+
+/** A tool's outcome as a model reads it: a string as it is, anything else as JSON. */
+export function contentText(content: JsonValue): string {
+  return typeof content === 'string' ? content : JSON.stringify(content)
+}

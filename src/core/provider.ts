@@ -1,0 +1,68 @@
+import type { Citation, StopReason, Usage } from './event.ts'
+import type { JsonObject } from './json.ts'
+import type { Message } from './message.ts'
+import type { ToolSpec } from './tool.ts'
+
+/**
+ * One thing a model said, in the order it said it: `start`, then anything, then exactly one `done`, or a throw.
+ * `testing/provider-suite.ts` holds the order.
+ */
+export type ProviderEvent =
+  /** The provider accepted the request. `model` is the id it reports, which may differ from the one asked for. */
+  | { readonly type: 'start'; readonly model: string }
+  /** A fragment of visible text; never empty, never half a surrogate pair. Whitespace is text. */
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'reasoning'; readonly text: string }
+  /** A fragment of a call's arguments, for display. */
+  | { readonly type: 'tool_call_delta'; readonly call_id: string; readonly name: string; readonly json: string }
+  /** A call that the provider closed, its arguments parsed strictly as an object. In index order. */
+  | { readonly type: 'tool_call'; readonly call_id: string; readonly name: string; readonly input: JsonObject }
+  | { readonly type: 'citations'; readonly citations: readonly Citation[] }
+  | { readonly type: 'safety'; readonly category: string; readonly action: string; readonly score?: number }
+  /** `chunk` is base64, `format` a media type. */
+  | { readonly type: 'audio'; readonly chunk: string; readonly format: string }
+  | { readonly type: 'status' | 'warning'; readonly code: string; readonly message: string }
+  /** Always last, exactly once. */
+  | { readonly type: 'done'; readonly reason: StopReason; readonly usage?: Usage }
+
+/** One model call. */
+export interface ModelRequest {
+  /** The provider's own id of the model, without Runlet's prefix. */
+  readonly model: string
+  readonly messages: readonly Message[]
+  readonly tools: readonly ToolSpec[]
+  readonly options: ModelOptions
+}
+
+/** What a caller may set. Absent means the provider's default. */
+export interface ModelOptions {
+  readonly temperature?: number
+  readonly top_p?: number
+  /** Most tokens of the answer. */
+  readonly max_tokens?: number
+  readonly stop?: readonly string[]
+  readonly reasoning_effort?: 'none' | 'minimal' | 'low' | 'medium' | 'high'
+}
+
+export type Capability = 'tools' | 'reasoning' | 'usage' | 'resume'
+
+/** One model API. `stream` may throw at any time; it never retries, and knows nothing of runs. */
+export interface Provider {
+  /** The API's name, for example `openai-chat`. */
+  readonly api: string
+  readonly capabilities: readonly Capability[]
+  /**
+   * Calls the model once. Yields all events of one network read as one array, never an empty one. Throws
+   * `RunletError`; end of bytes before the provider's own end mark is `network` with `stream_eof_before_done`. When
+   * the signal aborts, or the consumer stops, the connection is closed at once.
+   */
+  stream(request: ModelRequest, options: { readonly signal: AbortSignal }): AsyncIterable<readonly ProviderEvent[]>
+  /** The models that can be asked for now. Throws when the provider cannot be reached or refuses the key. */
+  models(options: { readonly signal: AbortSignal }): Promise<ModelInfo[]>
+}
+
+export interface ModelInfo {
+  readonly id: string
+  /** Unix time in milliseconds, where the provider tells. */
+  readonly created_at?: number
+}
