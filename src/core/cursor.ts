@@ -67,19 +67,27 @@ export function checkCursor(cursor: Cursor, extent: Extent): void {
     throw refusal(cursor, 409, 'cursor_foreign', 'names a place that this run never had, or that its store lost')
   }
   if (extent.oldest !== undefined && cursor.seq + 1 < extent.oldest) {
+    const rest =
+      extent.oldest > extent.last
+        ? 'Only the summary of the run remains'
+        : `Read after ${formatCursor({ epoch: epochAt(extent, extent.oldest - 1), seq: extent.oldest - 1 })} for what remains`
     throw new RunletError('not_found', {
       status: 410,
       reason: 'cursor_expired',
-      message: `events after ${formatCursor(cursor)} are no longer stored; the oldest is ${extent.oldest}. Read without a cursor, or with snapshot=1`,
+      message: `events up to ${extent.oldest - 1} are no longer stored, so reading cannot begin after ${shown(cursor)}. ${rest}`,
     })
   }
 }
 
 function refusal(cursor: Cursor, status: number, reason: string, what: string): RunletError {
-  const shown = cursor.epoch === ANY_EPOCH ? String(cursor.seq) : formatCursor(cursor)
   return new RunletError('invalid_request', {
     status,
     reason,
-    message: `cursor ${shown} ${what}. Read from the start without a cursor, or with snapshot=1`,
+    message: `cursor ${shown(cursor)} ${what}. Read from the start without a cursor, or with snapshot=1`,
   })
+}
+
+/** A cursor as its reader gave it. */
+function shown(cursor: Cursor): string {
+  return cursor.epoch === ANY_EPOCH ? String(cursor.seq) : formatCursor(cursor)
 }

@@ -117,6 +117,7 @@ export function toRunletError(thrown: unknown): RunletError {
   if (isRunletError(thrown)) return thrown
   return new RunletError('internal', {
     reason: 'unexpected',
+    temporary: false,
     message: 'something inside Runlet failed; the details are in the log of the process that ran this',
     cause: thrown,
   })

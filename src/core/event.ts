@@ -149,7 +149,6 @@ export function statusAfter(event: TerminalEvent): Exclude<RunStatus, 'running'>
 /** The sum of what several steps used. `estimated` is contagious. */
 export function addUsage(a: Usage | undefined, b: Usage | undefined): Usage | undefined {
   if (!a || !b) return a ?? b
-  const sum = (x?: number, y?: number) => (x === undefined && y === undefined ? undefined : (x ?? 0) + (y ?? 0))
   const reasoning_tokens = sum(a.reasoning_tokens, b.reasoning_tokens)
   const cached_tokens = sum(a.cached_tokens, b.cached_tokens)
   return {
@@ -160,4 +159,8 @@ export function addUsage(a: Usage | undefined, b: Usage | undefined): Usage | un
     ...(cached_tokens === undefined ? {} : { cached_tokens }),
     accuracy: a.accuracy === 'exact' && b.accuracy === 'exact' ? 'exact' : 'estimated',
   }
+}
+
+function sum(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined && b === undefined ? undefined : (a ?? 0) + (b ?? 0)
 }

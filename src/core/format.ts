@@ -22,6 +22,8 @@ export interface FormatOptions {
 
 export interface Encoder {
   readonly contentType: string
+  /** What stands before the first batch of this connection; often nothing. */
+  start(): Uint8Array
   /** The bytes of one batch. Shared with other readers where the format allows it: not to be changed. */
   batch(batch: Batch): Uint8Array
   /** A record for this reader only. It has no seq and is not in the log. */
@@ -30,8 +32,13 @@ export interface Encoder {
   end(): Uint8Array
 }
 
-/** What a server tells one reader about its reading. No provider can cause one. */
-export type ControlRecord =
+/**
+ * What a server tells one reader about its reading, and when, by its own clock (Unix milliseconds). No provider can
+ * cause one.
+ */
+export type ControlRecord = ControlBody & { readonly ts: number }
+
+export type ControlBody =
   /** The connection lives, though the run says nothing. */
   | { readonly type: 'heartbeat' }
   /** This reader is behind by this much and is being served from the store. */
@@ -40,5 +47,7 @@ export type ControlRecord =
   | { readonly type: 'gap'; readonly from: number; readonly to: number; readonly reason: string }
   /** The reader is closed for being too slow; it can come back with the cursor. */
   | { readonly type: 'overflow'; readonly reason: string; readonly cursor: Cursor }
+  /** The server ends this connection, not the run; the reader can come back with the cursor. */
+  | { readonly type: 'closing'; readonly reason: string; readonly cursor: Cursor }
   /** The folded state at `cursor`, instead of the entries up to it. */
   | { readonly type: 'snapshot'; readonly cursor: Cursor; readonly view: object }

@@ -75,6 +75,8 @@ export interface RunRequest {
   readonly options: ModelOptions
   /** Names of the tools that the run may use. */
   readonly tools: readonly string[]
+  /** Present if the run may void a step that broke off and do it again (`step.reset`). */
+  readonly on_interrupt?: 'restart'
 }
 
 export interface NewRun {
@@ -160,5 +162,6 @@ export interface Pruned {
 /** First line of a prompt, for lists: at most 80 characters. */
 export function titleOf(prompt: string): string {
   const line = prompt.trimStart().split('\n', 1)[0]!.trimEnd()
-  return line.length <= 80 ? line : `${line.slice(0, 79)}…`
+  // Cut off, never through, a surrogate pair.
+  return line.length <= 80 ? line : `${line.slice(0, 79).replace(/[\uD800-\uDBFF]$/, '')}…`
 }

@@ -52,13 +52,6 @@ export function orderCheck(): OrderCheck {
   const open = new Set<string>()
   const closed = new Set<string>()
 
-  function fail(event: RunEvent, why: string): never {
-    throw new RunletError('internal', {
-      reason: 'illegal_order',
-      message: `event ${event.type} may not come here: ${why}. See PROTOCOL.md, section 2`,
-    })
-  }
-
   return {
     get phase() {
       return phase
@@ -115,6 +108,13 @@ export function orderCheck(): OrderCheck {
       phase = next
     },
   }
+}
+
+function fail(event: RunEvent, why: string): never {
+  throw new RunletError('internal', {
+    reason: 'illegal_order',
+    message: `event ${event.type} may not come here: ${why}. See PROTOCOL.md, section 2`,
+  })
 }
 
 /** Judges a whole log: order, seq without holes from 1, and, unless it is still running, one terminal event at the end. */

@@ -42,5 +42,5 @@ export interface ToolContext {
   /** Stable over all attempts of this call: the key to hand to a service that removes duplicates. */
   readonly idempotencyKey: string
   /** Shows a line of progress to everyone who watches. Empty text is ignored; after the end it does nothing. */
-  progress(text: string): void
+  readonly progress: (text: string) => void
 }

@@ -1,18 +1,32 @@
+import { v7 as uuidv7 } from 'uuid'
 import type { Batch } from '../core/batch.ts'
-import type { Clock } from '../core/clock.ts'
+import { systemClock, type Clock } from '../core/clock.ts'
+import type { Epoch } from '../core/cursor.ts'
+import { RunletError, toRunletError } from '../core/error.ts'
 import type { Durability, RunId } from '../core/event.ts'
-import type { RunView } from '../core/fold.ts'
-import type { Gap, IdempotencyClaim, ListQuery, Log, ReadOptions, RunHeader } from '../core/log.ts'
-import type { AssistantMessage, Message } from '../core/message.ts'
-import type { ModelInfo, ModelOptions, Provider } from '../core/provider.ts'
+import { emptyView, fold, type RunView } from '../core/fold.ts'
+import type { Gap, ListQuery, Log, ReadOptions, RunHeader, StoredRun } from '../core/log.ts'
+import type { AssistantMessage } from '../core/message.ts'
+import { orderCheck } from '../core/order.ts'
+import type { ModelInfo, Provider } from '../core/provider.ts'
 import type { Tool } from '../core/tool.ts'
+import { found, runHandle } from './handle.ts'
+import { openJournal } from './journal.ts'
+import { defaultLimits, type Limits } from './limits.ts'
+import { prepareRun, type PreparedRun } from './prepare.ts'
+import { endOrphans } from './recover.ts'
+import type { StartRequest } from './request.ts'
+import { driveRun } from './run.ts'
+import { runInProgress } from './session.ts'
+import { Stop } from './stop.ts'
+import { callableTools } from './tools.ts'
 
 /** Starts, finds, cancels and lists runs. What it is handed here is all that it knows of the world. */
 export interface Runtime {
   /**
    * Begins a run and returns as soon as it is stored; it lives on without readers. Throws `invalid_request`
-   * (`empty_prompt`, `model_missing`, `tool_unknown`, `session_unknown`, `idempotency_conflict` with status 422),
-   * `not_found` (`model_unknown`), and what the log throws.
+   * (`empty_prompt`, `model_missing`, `tool_unknown`, `run_in_progress` with status 409, `idempotency_conflict` with
+   * 422), `not_found` (`model_unknown`, `session_unknown`), and what the log throws.
    */
   start(request: StartRequest): Promise<Run>
   /** A run by its id, live or stored. Throws `not_found` with reason `run_unknown`. */
@@ -29,8 +43,8 @@ export interface Runtime {
   models(options?: { readonly signal?: AbortSignal }): Promise<ProviderModels[]>
   /** Ends runs whose owner is dead, with `error{internal, owner_lost}`. `start` waits for the first of these by itself. */
   recover(): Promise<RunHeader[]>
-  /** Cancels the runs of this process, waits for their endings, and closes the log. */
-  close(): Promise<void>
+  /** Waits at most `waitMs` (default 0) for the runs of this process, stops the others, and closes the log. */
+  close(options?: { readonly waitMs?: number }): Promise<void>
 }
 
 export interface RuntimeOptions {
@@ -46,56 +60,10 @@ export interface RuntimeOptions {
   /** Default: the strongest level that the log can keep. */
   readonly durability?: Durability
   readonly limits?: Partial<Limits>
+  /** Default: the machine's. */
   readonly clock?: Clock
   /** Told of what no client may see: causes of internal errors, late tool output. Default: nothing is done with it. */
   readonly onDiagnostic?: (diagnostic: Diagnostic) => void
-}
-
-/** Every wait of the engine. Milliseconds, unless the name says otherwise. */
-export interface Limits {
-  /** From the request to the first content of a step. Default 120,000. */
-  readonly firstContentMs: number
-  /** Between two pieces of content; keep-alive bytes are not content. Default 60,000. */
-  readonly idleMs: number
-  /** One tool call. Default 120,000. */
-  readonly toolMs: number
-  /** How long a cancelled provider or tool may take to let go before it is abandoned. Default 1,500. */
-  readonly graceMs: number
-  /** How long `cancel` waits for the owner of a run in another process. Default 5,000. */
-  readonly cancelMs: number
-  /** Model calls in one turn. Default 8. */
-  readonly steps: number
-  /** Attempts at one step. Default 3. */
-  readonly attempts: number
-  /** Tool calls of one step that run at once. Default 8. */
-  readonly parallelTools: number
-}
-
-export interface StartRequest {
-  /** `provider/model` or an alias. Default: the session's model, else `defaultModel`. */
-  readonly model?: string
-  /** What to answer. Required, unless `messages` ends with a user message. */
-  readonly prompt?: string
-  /** The conversation so far. A session's earlier runs come before it. */
-  readonly messages?: readonly Message[]
-  /** Instructions that go before everything else. */
-  readonly system?: string
-  /** Continue this conversation. Default: a new one. */
-  readonly sessionId?: string
-  /** Names of the tools that the model may call. Default none. */
-  readonly tools?: readonly string[]
-  readonly options?: ModelOptions
-  readonly durability?: Durability
-  /**
-   * When the stream breaks off after content: end with the error, or void what came (`step.reset`) and try again.
-   * Default `fail`.
-   */
-  readonly onInterrupt?: 'fail' | 'restart'
-  readonly idempotency?: IdempotencyClaim
-  /** Default: a UUIDv7. */
-  readonly requestId?: string
-  /** Default: the request id. */
-  readonly traceId?: string
 }
 
 /** A run as its starter or finder holds it. Any number may exist for one run. */
@@ -132,3 +100,152 @@ export interface Diagnostic {
   readonly run_id?: RunId
   readonly cause?: unknown
 }
+
+/** A run that this process is working on. */
+interface LiveRun {
+  readonly stop: AbortController
+  /** Settles, never rejects, when the terminal event is written. */
+  readonly ended: Promise<void>
+}
+
+/** Puts providers, a log and tools together. Throws `invalid_request` with reason `bad_tool`. */
+export function createRuntime(options: RuntimeOptions): Runtime {
+  const { log, providers, clock = systemClock, onDiagnostic = () => {} } = options
+  const limits: Limits = { ...defaultLimits, ...options.limits }
+  const tools = callableTools(options.tools ?? [])
+  const live = new Map<RunId, LiveRun>()
+  /** Sessions with a start under way, so that two requests at once do not both find the session idle. */
+  const starting = new Set<string>()
+  let closing = false
+  let recovered: Promise<unknown> | undefined
+  const stopListening = log.onRequest((run, request) => {
+    if (request.type === 'cancel') live.get(run)?.stop.abort(new Stop('cancel', request.reason))
+  })
+
+  function work(prepared: PreparedRun, epoch: Epoch): void {
+    const { start, events } = prepared.stored
+    const begun = [start, ...events]
+    const order = orderCheck()
+    for (const event of begun) order.accept(event)
+    const view = fold(
+      emptyView,
+      begun.map((event, i) => ({ seq: i + 1, ts: 0, event })),
+    )
+    const stop = new AbortController()
+    const ended = driveRun({
+      id: start.run_id,
+      requestId: start.request_id,
+      journal: openJournal({ log, run: start.run_id, epoch, order, view }),
+      signal: stop.signal,
+      options: prepared.stored.request.options,
+      limits,
+      clock,
+      report: (diagnostic) => onDiagnostic({ ...diagnostic, run_id: start.run_id }),
+      ...prepared,
+    }).finally(() => live.delete(start.run_id))
+    live.set(start.run_id, { stop, ended })
+  }
+
+  async function begin(request: StartRequest): Promise<Run> {
+    const prepared = await prepareRun(request, options, tools, uuidv7)
+    const created = await log.create(prepared.stored)
+    switch (created.type) {
+      case 'created':
+        work(prepared, created.cursor.epoch)
+        return handle(await found(log, prepared.stored.start.run_id), false)
+      case 'existing':
+        return handle(await found(log, created.run.run_id), true)
+      case 'conflict':
+        throw new RunletError('invalid_request', {
+          status: 422,
+          reason: 'idempotency_conflict',
+          message: `the idempotency key belongs to run ${created.run.run_id}, which was asked something else; use a new key for a new request`,
+        })
+    }
+  }
+
+  const handle = (stored: StoredRun, replayed: boolean) => runHandle(log, runtime, stored, { replayed })
+
+  const runtime: Runtime = {
+    async start(request) {
+      if (closing) throw closed()
+      await (recovered ??= endOrphans(log))
+      const session = request.sessionId
+      if (session === undefined) return begin(request)
+      if (starting.has(session)) throw runInProgress(session)
+      starting.add(session)
+      try {
+        return await begin(request)
+      } finally {
+        starting.delete(session)
+      }
+    },
+    find: async (run) => handle(await found(log, run), false),
+    async cancel(run, { reason = 'asked for by a client' } = {}) {
+      const here = live.get(run)
+      if (here) {
+        here.stop.abort(new Stop('cancel', reason))
+        await here.ended
+      } else if ((await found(log, run)).header.status === 'running') {
+        await cancelElsewhere(run, reason)
+      }
+      return (await found(log, run)).header
+    },
+    list: (query) => log.list(query),
+    models: ({ signal = AbortSignal.timeout(MODELS_TIMEOUT_MS) } = {}) =>
+      Promise.all(
+        Object.entries(providers).map(async ([name, provider]): Promise<ProviderModels> => {
+          try {
+            return { provider: name, models: await provider.models({ signal }) }
+          } catch (thrown) {
+            return { provider: name, models: [], error: toRunletError(thrown) }
+          }
+        }),
+      ),
+    recover: () => {
+      const ended = endOrphans(log)
+      recovered ??= ended
+      return ended
+    },
+    async close({ waitMs = 0 } = {}) {
+      closing = true
+      stopListening()
+      const runs = [...live.values()]
+      const ended = Promise.all(runs.map((run) => run.ended))
+      if (waitMs > 0) await Promise.race([ended, new Promise<void>((resolve) => void clock.after(waitMs, resolve))])
+      for (const { stop } of runs) stop.abort(new Stop('shutdown', 'the process is stopping'))
+      await ended
+      await log.close()
+    },
+  }
+
+  async function cancelElsewhere(run: RunId, reason: string): Promise<void> {
+    const orphans = await log.orphans()
+    if (orphans.some(({ run_id }) => run_id === run)) {
+      await endOrphans(log)
+      return
+    }
+    await log.send(run, { type: 'cancel', reason })
+    const patience = new AbortController()
+    const cancelTimer = clock.after(limits.cancelMs, () => patience.abort())
+    // Following to the end is the acknowledgement: the ending is in the log, whoever wrote it.
+    for await (const _ of log.read(run, { follow: true, signal: patience.signal }));
+    cancelTimer()
+    if (patience.signal.aborted) {
+      throw new RunletError('timeout', {
+        reason: 'cancel_unanswered',
+        message: `the process that owns run ${run} did not end it within ${limits.cancelMs / 1000} s; the request stays with it`,
+      })
+    }
+  }
+
+  return runtime
+}
+
+const MODELS_TIMEOUT_MS = 5_000
+
+const closed = () =>
+  new RunletError('provider_unavailable', {
+    reason: 'shutting_down',
+    message: 'this Runlet is shutting down and takes no new runs; start it again',
+  })

@@ -1,0 +1,32 @@
+import type { Durability } from '../core/event.ts'
+import type { IdempotencyClaim } from '../core/log.ts'
+import type { Message } from '../core/message.ts'
+import type { ModelOptions } from '../core/provider.ts'
+
+/** What `runtime.start` is asked for. */
+export interface StartRequest {
+  /** `provider/model` or an alias. Default: the session's model, else `defaultModel`. */
+  readonly model?: string
+  /** What to answer. Required, unless `messages` ends with a user message. */
+  readonly prompt?: string
+  /** The conversation so far. A session's earlier runs come before it. */
+  readonly messages?: readonly Message[]
+  /** Instructions that go before everything else. */
+  readonly system?: string
+  /** Continue this conversation. Default: a new one. */
+  readonly sessionId?: string
+  /** Names of the tools that the model may call. Default none. */
+  readonly tools?: readonly string[]
+  readonly options?: ModelOptions
+  readonly durability?: Durability
+  /**
+   * When the stream breaks off after content: end with the error, or void what came (`step.reset`) and try again.
+   * Default `fail`.
+   */
+  readonly onInterrupt?: 'fail' | 'restart'
+  readonly idempotency?: IdempotencyClaim
+  /** Default: a UUIDv7. */
+  readonly requestId?: string
+  /** Default: the request id. */
+  readonly traceId?: string
+}

@@ -1,0 +1,53 @@
+import type { Clock } from '../core/clock.ts'
+import { RunletError } from '../core/error.ts'
+
+/** Watches that content keeps coming. Keep-alive bytes never reach it, so they do not count. */
+export interface StallWatch {
+  /** Content came. Costs a reading of the clock; the timer is set anew only when it fires. */
+  content(): void
+  stop(): void
+}
+
+export interface StallLimits {
+  readonly clock: Clock
+  readonly firstContentMs: number
+  readonly idleMs: number
+  /** Called once, with the `timeout` error, when a limit passes. */
+  readonly onStall: (error: RunletError) => void
+}
+
+export function watchStall({ clock, firstContentMs, idleMs, onStall }: StallLimits): StallWatch {
+  let seen = false
+  let last = clock.now()
+  let cancelTimer = clock.after(firstContentMs, check)
+
+  function check(): void {
+    const limit = seen ? idleMs : firstContentMs
+    const left = last + limit - clock.now()
+    if (left > 0) cancelTimer = clock.after(left, check)
+    else onStall(seen ? idle(idleMs) : silent(firstContentMs))
+  }
+
+  return {
+    content() {
+      last = clock.now()
+      if (seen) return
+      seen = true
+      cancelTimer()
+      cancelTimer = clock.after(idleMs, check)
+    },
+    stop: () => cancelTimer(),
+  }
+}
+
+const silent = (ms: number) =>
+  new RunletError('timeout', {
+    reason: 'first_content_timeout',
+    message: `the model sent nothing for ${ms / 1000} s after the request; raise limits.first_content_ms if it needs longer to load`,
+  })
+
+const idle = (ms: number) =>
+  new RunletError('timeout', {
+    reason: 'idle_timeout',
+    message: `the model stopped sending in mid-answer for ${ms / 1000} s; raise limits.idle_ms if it pauses that long`,
+  })
