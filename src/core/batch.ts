@@ -69,6 +69,7 @@ export class Batch {
   }
 }
 
+/** Where a batch stands: its run, who wrote it, and the seq of its first and last entry. */
 export interface BatchPlace {
   readonly run: RunId
   readonly epoch: Epoch

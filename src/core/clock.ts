@@ -6,6 +6,7 @@ export interface Clock {
   after(ms: number, callback: () => void): CancelTimer
 }
 
+/** Calls a timer off. Doing it twice, or after it fired, does nothing. */
 export type CancelTimer = () => void
 
 /** The machine's own clock. Its timers keep the process alive. */

@@ -18,6 +18,7 @@ export const ANY_EPOCH: Epoch = 0
 /** The place before the first entry of any run. */
 export const START: Cursor = { epoch: ANY_EPOCH, seq: 0 }
 
+/** The cursor as it stands on the wire, `epoch-seq`. Not for a cursor without an epoch, which is a bare seq. */
 export function formatCursor(cursor: Cursor): string {
   return `${cursor.epoch}-${cursor.seq}`
 }

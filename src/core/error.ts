@@ -14,6 +14,7 @@ interface CodeMeaning {
   readonly retryAfterMs?: number
 }
 
+/** All codes there are, in the order of PROTOCOL.md, section 7. */
 export const errorCodes = {
   invalid_request: { status: 400, exit: 2, temporary: false },
   unauthorized: { status: 401, exit: 1, temporary: false },
@@ -30,8 +31,10 @@ export const errorCodes = {
   internal: { status: 500, exit: 1, temporary: true },
 } as const satisfies Record<string, CodeMeaning>
 
+/** The thirteen published strings. */
 export type ErrorCode = keyof typeof errorCodes
 
+/** What an error tells besides its code. */
 export interface RunletErrorOptions {
   /** For people: what happened, to what, and what to do. It may change; never match on it. Never a provider's raw text. */
   readonly message: string
@@ -81,6 +84,7 @@ export interface ErrorBody {
   readonly retry_after_ms?: number
 }
 
+/** The error as it is logged and sent: without its cause, which may hold secrets. */
 export function errorBody(error: RunletError): ErrorBody {
   const { code, reason, message, temporary } = error
   const meaning: CodeMeaning = errorCodes[code]
@@ -105,6 +109,7 @@ export function isRunletError(value: unknown): value is RunletError {
   return value instanceof Error && value.name === 'RunletError' && 'code' in value && isErrorCode(value.code)
 }
 
+/** True for the thirteen codes; false for anything else, of any type. */
 export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === 'string' && Object.hasOwn(errorCodes, value)
 }
@@ -125,10 +130,15 @@ export function toRunletError(thrown: unknown): RunletError {
 
 /** May the same request succeed later? */
 export const isTransient = (error: RunletError): boolean => error.temporary
+/** Too many requests or tokens for now: wait `retryAfterMs`. */
 export const isRateLimited = (error: RunletError): boolean => error.code === 'rate_limited'
+/** The other side has no room for now. */
 export const isOverloaded = (error: RunletError): boolean => error.code === 'overloaded'
+/** A limit of time was reached, on either side. */
 export const isTimeout = (error: RunletError): boolean => error.code === 'timeout'
+/** The run, model, session or route is not there, or no longer. */
 export const isNotFound = (error: RunletError): boolean => error.code === 'not_found'
+/** A filter stopped the request or the answer. */
 export const isContentFiltered = (error: RunletError): boolean => error.code === 'content_filtered'
 /** The key is missing, wrong, or not allowed to do this. */
 export const isAuth = (error: RunletError): boolean => error.code === 'unauthorized' || error.code === 'forbidden'

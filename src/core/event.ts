@@ -6,6 +6,7 @@ import type { ErrorBody } from './error.ts'
 import type { JsonObject, JsonValue } from './json.ts'
 import type { UserMessage } from './message.ts'
 
+/** Names a run: an opaque string that is safe in a URL. */
 export type RunId = string
 
 /** How safe an entry is before anyone sees it: after fdatasync, in the page cache, or in this process only. */
@@ -32,6 +33,7 @@ export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'tool_limit' | 'co
 /** What began a turn: the request itself, a message that goes before all others, or one that waited. */
 export type TurnKind = 'prompt' | 'steer' | 'follow_up'
 
+/** A source that the model names for a piece of its text. */
 export interface Citation {
   readonly uri: string
   readonly title?: string
@@ -40,6 +42,7 @@ export interface Citation {
   readonly end?: number
 }
 
+/** What holds for the whole run. It opens every log, once. */
 export interface StartEvent {
   readonly type: 'start'
   readonly trace_id: string
@@ -102,6 +105,7 @@ export type TerminalEvent =
   | { readonly type: 'finish'; readonly usage: Usage; readonly finish_reason: FinishReason }
   | { readonly type: 'error'; readonly error: ErrorBody; readonly usage?: Usage }
 
+/** Everything that a log can hold. */
 export type RunEvent =
   /** First, once. */
   | StartEvent
@@ -121,6 +125,7 @@ export type RunEvent =
   | { readonly type: 'status' | 'warning'; readonly code: string; readonly message: string }
   | TerminalEvent
 
+/** The names of all events. */
 export type EventType = RunEvent['type']
 
 /** An event with its place and time in a run's log. */
@@ -134,10 +139,12 @@ export interface Entry {
   readonly event: RunEvent
 }
 
+/** Whether a run is over with this event. */
 export function isTerminal(event: RunEvent): event is TerminalEvent {
   return event.type === 'finish' || event.type === 'error'
 }
 
+/** `completed` is every `finish` but a cancel; `failed` is every `error`. */
 export type RunStatus = 'running' | 'completed' | 'failed' | 'cancelled'
 
 /** The state of a run whose terminal event is `event`. */

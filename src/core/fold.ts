@@ -32,6 +32,7 @@ interface OpenStep {
   readonly base: number
 }
 
+/** The view of a run of which nothing is known yet: what folding begins with. */
 export const emptyView: RunView = { seq: 0, status: 'running', messages: [] }
 
 /** The view after some more entries. Entries that the view has already are passed over. */

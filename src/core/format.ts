@@ -12,14 +12,17 @@ export interface Format {
   open(run: RunHeader, options: FormatOptions): Encoder
 }
 
+/** How one record is told from the next: as server-sent events, or one JSON object a line. */
 export type Framing = 'sse' | 'ndjson'
 
+/** What a reader may choose. */
 export interface FormatOptions {
   readonly framing: Framing
   /** Leave out what the first event said. Default: true on SSE, false on NDJSON. */
   readonly compact?: boolean
 }
 
+/** Spells one run for one reader: `start`, then batches and control records, then `end` after the terminal event. */
 export interface Encoder {
   readonly contentType: string
   /** What stands before the first batch of this connection; often nothing. */
@@ -38,6 +41,7 @@ export interface Encoder {
  */
 export type ControlRecord = ControlBody & { readonly ts: number }
 
+/** A control record without its time. */
 export type ControlBody =
   /** The connection lives, though the run says nothing. */
   | { readonly type: 'heartbeat' }

@@ -6,6 +6,7 @@
 import { RunletError } from './error.ts'
 import type { Entry, RunEvent } from './event.ts'
 
+/** The name of the event vocabulary, as `start` carries it. */
 export const SCHEMA = 'gai.events.v1'
 
 /** The line of an entry, without its line feed. */

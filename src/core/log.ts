@@ -47,6 +47,7 @@ export interface Log {
   close(): Promise<void>
 }
 
+/** Where to begin reading, and when to stop. */
 export interface ReadOptions {
   /** Default: from the start. */
   readonly after?: Cursor
@@ -79,6 +80,7 @@ export interface RunRequest {
   readonly on_interrupt?: 'restart'
 }
 
+/** All that a store is told when a run begins. */
 export interface NewRun {
   readonly start: StartEvent
   /** What follows `start` in the first batch. */
@@ -99,6 +101,7 @@ export interface IdempotencyClaim {
   readonly expires_at: number
 }
 
+/** How a creation came out. */
 export type Created =
   | { readonly type: 'created'; readonly cursor: Cursor }
   /** The key was claimed before with the same fingerprint: this is its run. */
@@ -128,11 +131,13 @@ export interface RunHeader {
   readonly title: string
 }
 
+/** What a store knows of a run besides its entries. */
 export interface StoredRun {
   readonly header: RunHeader
   readonly request: RunRequest
 }
 
+/** Which runs to list; all conditions hold together. */
 export interface ListQuery {
   readonly session_id?: string
   readonly status?: RunStatus
@@ -147,6 +152,7 @@ export type ControlRequest =
   | { readonly type: 'cancel'; readonly reason: string }
   | { readonly type: 'steer' | 'follow_up' | 'answer'; readonly body: JsonObject }
 
+/** How much of the past to keep. What is absent sets no limit. */
 export interface RetentionPolicy {
   /** Ended runs older than this go. Milliseconds since their end. */
   readonly maxAgeMs?: number
@@ -154,6 +160,7 @@ export interface RetentionPolicy {
   readonly maxBytes?: number
 }
 
+/** What a pruning removed. */
 export interface Pruned {
   readonly runs: number
   readonly bytes: number

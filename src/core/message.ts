@@ -3,11 +3,13 @@ import type { JsonObject, JsonValue } from './json.ts'
 /** What a conversation consists of, in order. Providers translate it to their own wire; `fold.ts` builds it from a log. */
 export type Message = SystemMessage | UserMessage | AssistantMessage | ToolMessage
 
+/** Instructions that stand before the conversation. */
 export interface SystemMessage {
   readonly role: 'system'
   readonly content: string
 }
 
+/** What the person, or the program, said. */
 export interface UserMessage {
   readonly role: 'user'
   readonly content: string
@@ -19,6 +21,7 @@ export interface AssistantMessage {
   readonly parts: readonly AssistantPart[]
 }
 
+/** A piece of an assistant message. Neighbouring deltas of one kind are one part. */
 export type AssistantPart =
   | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'reasoning'; readonly text: string }

@@ -44,6 +44,7 @@ export interface OrderCheck {
   accept(event: RunEvent): void
 }
 
+/** A check that is handed the events of one run from the first on. */
 export function orderCheck(): OrderCheck {
   let phase: Phase = 'new'
   let turn = 0

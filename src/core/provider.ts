@@ -44,6 +44,7 @@ export interface ModelOptions {
   readonly reasoning_effort?: 'none' | 'minimal' | 'low' | 'medium' | 'high'
 }
 
+/** What a provider can do besides text: call tools, show reasoning, count tokens, continue a broken stream by itself. */
 export type Capability = 'tools' | 'reasoning' | 'usage' | 'resume'
 
 /** One model API. `stream` may throw at any time; it never retries, and knows nothing of runs. */
@@ -61,6 +62,7 @@ export interface Provider {
   models(options: { readonly signal: AbortSignal }): Promise<ModelInfo[]>
 }
 
+/** A model as its provider lists it. */
 export interface ModelInfo {
   readonly id: string
   /** Unix time in milliseconds, where the provider tells. */

@@ -1,0 +1,37 @@
+/** The clients: one process that loads a server and counts what comes, so that the server's process does nothing else. */
+import { answer } from '../child.ts'
+import { startFlood, type Flood, type FloodOptions } from './flood.ts'
+import { startFollow, type Following, type FollowOptions } from './follow.ts'
+import { startPaced, type PacedLoad, type PacedOptions } from './paced.ts'
+
+let flooding: Flood | undefined
+let pacing: PacedLoad | undefined
+let following: Following | undefined
+
+function begun<T>(load: T | undefined): T {
+  if (load === undefined) throw new Error('no load of this kind was started')
+  return load
+}
+
+const procedures = {
+  flood(options: FloodOptions): void {
+    flooding = startFlood(options)
+  },
+  floodCount: () => begun(flooding).count(),
+  stopFlood: () => begun(flooding).stop(),
+
+  async pace(options: PacedOptions): Promise<void> {
+    pacing = await startPaced(options)
+  },
+  paceSample: () => begun(pacing).sample(),
+  stopPace: () => begun(pacing).stop(),
+
+  async follow(options: FollowOptions): Promise<void> {
+    following = await startFollow(options)
+  },
+  followed: () => begun(following).ended,
+  stopFollow: () => begun(following).stop(),
+}
+export type LoadProcedures = typeof procedures
+
+answer(procedures)

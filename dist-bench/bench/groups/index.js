@@ -1,0 +1,4 @@
+import { parse } from './parse.js';
+import { relay } from './relay.js';
+/** Every group, by the name that the command line calls it, in the order in which they run. */
+export const groups = { parse, relay };

@@ -1,0 +1,95 @@
+import { createParser } from 'eventsource-parser';
+import { pause } from '../clock.js';
+import { relays } from '../relays/index.js';
+import { answerText } from '../source/body.js';
+const TOKENS = 1000;
+const RUNS = 16;
+/** Design, section 10. */
+const targets = {
+    'runlet-memory': { of: 'ratio', atLeast: 1 },
+    'runlet-sync': { of: 'ratio', atLeast: 0.7 },
+};
+export const relay = {
+    title: 'source → server → client, as fast as it goes',
+    async run(lab) {
+        const names = Object.keys(relays);
+        const lines = [];
+        for (const name of names)
+            lines.push(await openRelay(lab, name));
+        for (let round = 0; round < lab.rounds; round++) {
+            for (const line of lines)
+                await measure(lab, line);
+        }
+        await Promise.all(lines.map(({ host }) => host.stop()));
+        return tables(lines);
+    },
+};
+async function openRelay(lab, name) {
+    const host = lab.host(`relay.${name}`);
+    const listening = await host.call('startRelay', name, {
+        sourceUrl: await lab.sourceUrl(`flood/${TOKENS}`),
+        folder: lab.folder(),
+    });
+    await verify(relays[name], listening);
+    await flood(lab, name, listening, lab.quick ? 300 : 800, async () => { });
+    return { name, host, listening, perSecond: [], cpuNs: [] };
+}
+/** One answer, read by a client that shares nothing with the one that counts. */
+async function verify({ title, dialect }, listening) {
+    const { method, path, headers, body } = askFor(dialect, listening);
+    const response = await fetch(`http://127.0.0.1:${listening.port}${path}`, { method, headers: { ...headers }, body: body ?? null });
+    const texts = [];
+    const parser = createParser({
+        onEvent({ data }) {
+            const text = dialect.textOf(data);
+            if (text !== undefined && text !== '')
+                texts.push(text);
+        },
+    });
+    parser.feed(await response.text());
+    if (texts.length !== TOKENS || texts.join('') !== answerText(TOKENS)) {
+        throw new Error(`${title}: its answer is not what the source said (${texts.length} of ${TOKENS} tokens)`);
+    }
+}
+export function askFor({ ask }, { headers }) {
+    return { ...ask, headers: { ...ask.headers, ...headers } };
+}
+async function measure(lab, { name, host, listening, perSecond, cpuNs }) {
+    await flood(lab, name, listening, lab.quick ? 100 : 300, async () => {
+        const load = lab.load();
+        const before = await host.call('usage');
+        const { tokens: sofar } = await load.call('floodCount');
+        await pause(lab.quick ? 300 : 800);
+        const after = await host.call('usage');
+        const { tokens } = await load.call('floodCount');
+        perSecond.push(((tokens - sofar) / (after.atUs - before.atUs)) * 1e6);
+        cpuNs.push(((after.cpuUs - before.cpuUs) / (tokens - sofar)) * 1e3);
+    });
+}
+/** Runs something in the middle of a flood, which it lets come to its end. */
+async function flood(lab, name, listening, warmupMs, act) {
+    const { title, dialect } = relays[name];
+    const load = lab.load();
+    await load.call('flood', { port: listening.port, ask: askFor(dialect, listening), tokens: TOKENS, runs: RUNS });
+    await pause(warmupMs);
+    await act();
+    await load.call('stopFlood');
+    const { failure } = await load.call('floodCount');
+    if (failure !== undefined)
+        throw new Error(`${title}: ${failure}`);
+}
+function tables(lines) {
+    const row = (name, samples) => ({ title: relays[name].title, role: relays[name].role, samples });
+    const load = `${RUNS} runs at once of ${TOKENS.toLocaleString('en')} tokens`;
+    return [
+        {
+            title: `relay: ${load}`,
+            unit: 'tokens/s',
+            rows: lines.map(({ name, perSecond }) => {
+                const target = targets[name];
+                return { ...row(name, perSecond), ...(target ? { target } : {}) };
+            }),
+        },
+        { title: `relay: CPU of the server`, unit: 'ns per token', rows: lines.map(({ name, cpuNs }) => row(name, cpuNs)) },
+    ];
+}

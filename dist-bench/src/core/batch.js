@@ -1,0 +1,62 @@
+import { lineOf, parseLine } from './line.js';
+/**
+ * Entries of one run that were appended together: the unit in which everything moves. Immutable; what is derived
+ * from it (its lines, its entries, a format's encoding) is made on first use and shared by every reader.
+ */
+export class Batch {
+    type = 'batch';
+    run;
+    epoch;
+    /** Seq of the first entry. */
+    first;
+    /** Seq of the last entry. */
+    last;
+    #entries;
+    #lines;
+    #encodings;
+    constructor(place, entries, lines) {
+        this.run = place.run;
+        this.epoch = place.epoch;
+        this.first = place.first;
+        this.last = place.last;
+        this.#entries = entries;
+        this.#lines = lines;
+    }
+    /** A batch that was just made. `entries` are contiguous, at least one. */
+    static of(run, epoch, entries) {
+        const first = entries[0].seq;
+        return new Batch({ run, epoch, first, last: first + entries.length - 1 }, entries, undefined);
+    }
+    /** A batch read back from a store, as the lines that `lines` gave. */
+    static stored(place, lines) {
+        return new Batch(place, undefined, lines);
+    }
+    get entries() {
+        return (this.#entries ??= this.#lines.split('\n').slice(0, -1).map(parseLine));
+    }
+    /** The entries as stored: one line each, each ended by LF. */
+    get lines() {
+        if (this.#lines === undefined) {
+            let lines = '';
+            for (const entry of this.#entries)
+                lines += `${lineOf(entry)}\n`;
+            this.#lines = lines;
+        }
+        return this.#lines;
+    }
+    /** The bytes that `encode` makes of this batch, made once per `key` for all readers. */
+    encoded(key, encode) {
+        const known = this.#encodings?.get(key);
+        if (known)
+            return known;
+        const bytes = encode(this);
+        this.#encodings ??= new Map();
+        this.#encodings.set(key, bytes);
+        return bytes;
+    }
+    /** The part after `seq`, which lies inside this batch: what a reader gets whose cursor is not at a border. */
+    after(seq) {
+        const { run, epoch } = this;
+        return Batch.of(run, epoch, this.entries.slice(seq - this.first + 1));
+    }
+}

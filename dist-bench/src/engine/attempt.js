@@ -1,0 +1,131 @@
+import { RunletError } from '../core/error.js';
+import { watchStall } from './stall.js';
+/**
+ * Calls the model once and writes down what it says, one append per network read. Returns only after the provider's
+ * own end; throws its error, the stall's, or the run's stop, and leaves no stream open behind it.
+ */
+export async function attempt(run, step, progress) {
+    const call = new AbortController();
+    const halt = () => call.abort(run.signal.reason);
+    if (run.signal.aborted)
+        halt();
+    else
+        run.signal.addEventListener('abort', halt, { once: true });
+    const { firstContentMs, idleMs } = run.limits;
+    const stall = watchStall({ clock: run.clock, firstContentMs, idleMs, onStall: (error) => call.abort(error) });
+    const messages = [...run.history, ...run.journal.view.messages];
+    const tools = [...run.tools.values()].map(({ tool: { name, description, parameters } }) => ({
+        name,
+        description,
+        parameters,
+    }));
+    const request = { model: run.model, messages, tools, options: run.options };
+    const calls = [];
+    let model;
+    try {
+        for await (const events of untilAborted(run.provider.stream(request, { signal: call.signal }), call.signal)) {
+            const written = [];
+            let done;
+            for (const event of events) {
+                progress.shown ||= isContent(event);
+                if (event.type === 'start')
+                    model = event.model;
+                else if (event.type === 'done')
+                    done = event;
+                // Held until the provider's end: a call of an answer that is cut or broken is never made, so it is not told.
+                else if (event.type === 'tool_call')
+                    calls.push(event);
+                else
+                    written.push(toRunEvent(event, step));
+            }
+            if (events.some(isContent))
+                stall.content();
+            if (done) {
+                const reason = stopReason(done.reason, calls.length);
+                const made = reason === 'tool_calls' ? calls : [];
+                for (const { call_id, name, input } of made) {
+                    written.push({ type: 'tool.call', step, call_id, tool_call: { name, input } });
+                }
+                if (written.length > 0)
+                    await run.journal.append(written);
+                return { reason, model, usage: done.usage, calls: made };
+            }
+            if (written.length > 0)
+                await run.journal.append(written);
+        }
+    }
+    finally {
+        stall.stop();
+        run.signal.removeEventListener('abort', halt);
+    }
+    throw new RunletError('network', {
+        reason: 'stream_eof_before_done',
+        message: `${run.providerName} ended its stream before its own end mark; the answer is incomplete`,
+        provider: run.providerName,
+    });
+}
+/**
+ * Hands on what the stream yields, and throws the signal's reason at once when it aborts, whether the stream reacts or
+ * not. A stream that is left behind is told to return; what it still does is nobody's business any more.
+ */
+async function* untilAborted(stream, signal) {
+    const iterator = stream[Symbol.asyncIterator]();
+    let refuse;
+    const onAbort = () => refuse?.(signal.reason);
+    signal.addEventListener('abort', onAbort);
+    let ended = false;
+    try {
+        for (;;) {
+            signal.throwIfAborted();
+            const result = await new Promise((resolve, reject) => {
+                refuse = reject;
+                iterator.next().then(resolve, reject);
+            }).catch((error) => {
+                ended = !signal.aborted;
+                throw error;
+            });
+            if (result.done) {
+                ended = true;
+                return;
+            }
+            yield result.value;
+        }
+    }
+    finally {
+        signal.removeEventListener('abort', onAbort);
+        if (!ended)
+            iterator.return?.().catch(() => { });
+    }
+}
+/** Some servers say `stop` though they ask for tools (Ollama), some `tool_calls` though they do not. */
+function stopReason(said, calls) {
+    if (said === 'stop' && calls > 0)
+        return 'tool_calls';
+    return said === 'tool_calls' && calls === 0 ? 'stop' : said;
+}
+/** What makes an answer worth keeping: from here on a second attempt would repeat it. */
+function isContent(event) {
+    const { type } = event;
+    return type !== 'start' && type !== 'status' && type !== 'warning' && type !== 'done';
+}
+function toRunEvent(event, step) {
+    switch (event.type) {
+        case 'text':
+            return { type: 'text.delta', step, text: event.text };
+        case 'reasoning':
+            return { type: 'reasoning.delta', step, text: event.text };
+        case 'tool_call_delta':
+            return { type: 'tool.call.delta', step, call_id: event.call_id, name: event.name, json: event.json };
+        case 'citations':
+            return { type: 'citations', step, citations: event.citations };
+        case 'safety': {
+            const { type, ...safety } = event;
+            return { type, step, safety };
+        }
+        case 'audio':
+            return { type: 'audio.delta', step, audio: { chunk: event.chunk, format: event.format } };
+        case 'status':
+        case 'warning':
+            return event;
+    }
+}

@@ -1,0 +1,74 @@
+import { Batch } from '../core/batch.js';
+import { RunletError, errorFromBody } from '../core/error.js';
+import { emptyView, fold, lastAnswer } from '../core/fold.js';
+import { storedView } from './session.js';
+/** A run as seen through the log alone: it does not matter where it lives. */
+export function runHandle(log, runtime, stored, { replayed }) {
+    const { run_id: id, session_id: sessionId } = stored.header;
+    return {
+        id,
+        sessionId,
+        replayed,
+        header: async () => (await found(log, id)).header,
+        read: (options) => log.read(id, { follow: true, ...options }),
+        text: (options) => visibleText(log, stored, options?.signal),
+        async result(options) {
+            let view = emptyView;
+            for await (const record of log.read(id, { follow: true, ...options })) {
+                if (record instanceof Batch)
+                    view = fold(view, record.entries);
+                else
+                    throw lost(id);
+            }
+            options?.signal?.throwIfAborted();
+            if (view.error)
+                throw errorFromBody(view.error);
+            return lastAnswer(view) ?? { role: 'assistant', parts: [] };
+        },
+        view: () => storedView(log, id),
+        cancel: (options) => runtime.cancel(id, options),
+    };
+}
+/** What the log knows of a run. Throws `not_found` with reason `run_unknown`. */
+export async function found(log, run) {
+    const stored = await log.find(run);
+    if (stored)
+        return stored;
+    throw new RunletError('not_found', {
+        reason: 'run_unknown',
+        message: `there is no run "${run}" in this store; "runlet runs" lists those there are`,
+    });
+}
+/** The text of a run as it comes, one piece per batch. Text that a reset may take back is held until its step ends. */
+async function* visibleText(log, stored, signal) {
+    const hold = stored.request.on_interrupt === 'restart';
+    let text = '';
+    for await (const record of log.read(stored.header.run_id, { follow: true, ...(signal ? { signal } : {}) })) {
+        if (!(record instanceof Batch))
+            throw lost(record.run);
+        let safe = !hold;
+        for (const { event } of record.entries) {
+            if (event.type === 'text.delta')
+                text += event.text;
+            else if (event.type === 'step.reset')
+                text = '';
+            else if (hold && endsStep(event))
+                safe = true;
+            if (event.type === 'error') {
+                if (text !== '')
+                    yield text;
+                throw errorFromBody(event.error);
+            }
+        }
+        if (safe && text !== '') {
+            yield text;
+            text = '';
+        }
+    }
+    signal?.throwIfAborted();
+}
+const endsStep = ({ type }) => type === 'step.end' || type === 'finish';
+const lost = (run) => new RunletError('internal', {
+    reason: 'corrupt',
+    message: `part of run ${run} is damaged in the store and cannot be read; "runlet show ${run}" tells which`,
+});

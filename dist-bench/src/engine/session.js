@@ -1,0 +1,68 @@
+import { Batch } from '../core/batch.js';
+import { RunletError } from '../core/error.js';
+import { emptyView, fold } from '../core/fold.js';
+/**
+ * Folds a session from the log. Runs that failed before the model said anything are left out, so that a prompt that is
+ * sent again does not stand there twice. Throws `not_found` with reason `session_unknown`, and `invalid_request` 409
+ * with reason `run_in_progress` while a run of the session is going on.
+ */
+export async function sessionPast(log, sessionId) {
+    const headers = (await log.list({ session_id: sessionId, limit: 1000 })).toReversed();
+    const last = headers.at(-1);
+    if (!last) {
+        throw new RunletError('not_found', {
+            reason: 'session_unknown',
+            message: `there is no session "${sessionId}" in this store; leave the session out to begin a new one`,
+        });
+    }
+    const live = headers.find(({ status }) => status === 'running');
+    if (live)
+        throw runInProgress(sessionId);
+    const messages = [];
+    for (const { run_id } of headers) {
+        const stored = await log.find(run_id);
+        const view = await storedView(log, run_id);
+        const silent = view.status === 'failed' && !view.messages.some(({ role }) => role === 'assistant');
+        if (stored && !silent)
+            messages.push(...stored.request.messages, ...answered(view.messages));
+    }
+    return { messages, model: `${last.provider}/${last.model}` };
+}
+export function runInProgress(sessionId) {
+    return new RunletError('invalid_request', {
+        status: 409,
+        reason: 'run_in_progress',
+        message: `session ${sessionId} has a run that is still going on; wait for its end, or cancel it`,
+    });
+}
+/** Everything that the log holds of a run now, folded. */
+export async function storedView(log, run) {
+    let view = emptyView;
+    for await (const record of log.read(run))
+        if (record instanceof Batch)
+            view = fold(view, record.entries);
+    return view;
+}
+/** One conversation: the last system message first, everything else in order. */
+export function conversation(past, given, system) {
+    const all = [...past, ...given];
+    const instructions = system === undefined ? all.findLast((message) => message.role === 'system') : { role: 'system', content: system };
+    const rest = all.filter(({ role }) => role !== 'system');
+    return instructions ? [instructions, ...rest] : rest;
+}
+/**
+ * The messages with a result behind each tool call that has none. The run was stopped while the tool ran, so nobody
+ * knows what it did; models refuse a conversation with an open call.
+ */
+function answered(messages) {
+    const results = new Set(messages.flatMap((message) => (message.role === 'tool' ? [message.call_id] : [])));
+    return messages.flatMap((message) => {
+        if (message.role !== 'assistant')
+            return [message];
+        const open = message.parts.flatMap((part) => part.type === 'tool_call' && !results.has(part.call_id)
+            ? [{ role: 'tool', call_id: part.call_id, name: part.name, content: UNKNOWN_OUTCOME, is_error: true }]
+            : []);
+        return [message, ...open];
+    });
+}
+const UNKNOWN_OUTCOME = 'the run was stopped while this tool was at work; whether it had an effect is unknown';

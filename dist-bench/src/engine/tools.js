@@ -1,0 +1,164 @@
+import pLimit from 'p-limit';
+import * as z from 'zod';
+import { RunletError, isRunletError } from '../core/error.js';
+/** Prepares tools for use. Throws `invalid_request` with reason `bad_tool` for a bad name, schema, or a name used twice. */
+export function callableTools(tools) {
+    const callable = new Map();
+    for (const tool of tools) {
+        if (!/^[\w-]{1,64}$/.test(tool.name))
+            throw badTool(tool.name, 'its name is not 1 to 64 letters, digits, _ or -');
+        if (callable.has(tool.name))
+            throw badTool(tool.name, 'another tool has the same name');
+        callable.set(tool.name, { tool, mistakes: inputCheck(tool) });
+    }
+    return callable;
+}
+function inputCheck(tool) {
+    let schema;
+    try {
+        schema = z.fromJSONSchema(tool.parameters);
+    }
+    catch (cause) {
+        throw badTool(tool.name, 'its parameters are not a JSON Schema that can be checked', cause);
+    }
+    return (input) => {
+        const { error } = schema.safeParse(input);
+        return error?.issues.map(({ path, message }) => `${path.join('.') || 'input'}: ${message}`).join('; ');
+    };
+}
+function badTool(name, why, cause) {
+    return new RunletError('invalid_request', {
+        reason: 'bad_tool',
+        message: `tool "${name}" cannot be used: ${why}`,
+        cause,
+    });
+}
+/**
+ * Runs the calls of one step, several at once, and writes their results in call order. The calls are in the log
+ * already, so that a crash in between leaves a trace. Throws only the run's stop or a failure of the log.
+ */
+export async function executeCalls(run, step, calls) {
+    if (calls.length === 0)
+        return;
+    const limit = pLimit(run.limits.parallelTools);
+    const outcomes = calls.map(() => undefined);
+    let written = 0;
+    let writing = Promise.resolve();
+    const work = calls.map((call, i) => limit(async () => {
+        run.signal.throwIfAborted();
+        outcomes[i] = await execute(run, step, call);
+        run.signal.throwIfAborted();
+        const ready = [];
+        for (let outcome; (outcome = outcomes[written]); written++)
+            ready.push(resultEvent(step, calls[written], outcome));
+        if (ready.length > 0)
+            writing = run.journal.append(ready);
+        await writing;
+    }));
+    await Promise.allSettled(work);
+    run.signal.throwIfAborted();
+    await Promise.all(work);
+}
+function resultEvent(step, { call_id, name }, outcome) {
+    const { result: tool_result, is_error, duration_ms } = outcome;
+    return { type: 'tool.result', step, call_id, name, tool_result, is_error, duration_ms };
+}
+async function execute(run, step, call) {
+    const begun = run.clock.now();
+    const outcome = (result, is_error) => ({
+        result,
+        is_error,
+        duration_ms: run.clock.now() - begun,
+    });
+    const callable = run.tools.get(call.name);
+    if (!callable) {
+        const known = [...run.tools.keys()].join(', ') || 'none';
+        return outcome(`there is no tool "${call.name}"; available: ${known}`, true);
+    }
+    const mistakes = callable.mistakes(call.input);
+    if (mistakes)
+        return outcome(`the arguments do not fit the tool's schema: ${mistakes}`, true);
+    try {
+        return outcome(await bounded(run, step, call, callable.tool), false);
+    }
+    catch (thrown) {
+        run.signal.throwIfAborted();
+        return outcome(failureText(run, call, thrown), true);
+    }
+}
+/** Runs a tool until it settles, its time is up, or the run is stopped and the grace is over. */
+function bounded(run, step, call, tool) {
+    const { clock, limits, signal } = run;
+    const timeoutMs = tool.timeoutMs ?? limits.toolMs;
+    const abort = new AbortController();
+    let over = false;
+    return new Promise((resolve, reject) => {
+        let cancelTimer = clock.after(timeoutMs, () => {
+            const error = new RunletError('timeout', {
+                reason: 'tool_timeout',
+                message: `${tool.name} did not finish within ${timeoutMs / 1000} s`,
+            });
+            abort.abort(error);
+            abandonAfterGrace(error);
+        });
+        const onStop = () => {
+            cancelTimer();
+            abort.abort(signal.reason);
+            abandonAfterGrace(signal.reason);
+        };
+        const settle = (finish) => {
+            if (over)
+                return;
+            over = true;
+            cancelTimer();
+            signal.removeEventListener('abort', onStop);
+            finish();
+        };
+        function abandonAfterGrace(reason) {
+            cancelTimer = clock.after(limits.graceMs, () => {
+                settle(() => reject(reason));
+                run.report({
+                    level: 'warning',
+                    code: 'tool_resists',
+                    message: `tool ${tool.name} did not stop within ${limits.graceMs} ms of being told to; what it still does is ignored`,
+                });
+            });
+        }
+        signal.addEventListener('abort', onStop, { once: true });
+        const context = {
+            signal: abort.signal,
+            runId: run.id,
+            callId: call.call_id,
+            requestId: run.requestId,
+            attempt: 1,
+            idempotencyKey: `${run.id}/${step}/${call.call_id}`,
+            progress: (text) => {
+                if (over || text === '' || signal.aborted)
+                    return;
+                // A failure to write is met by whoever writes the result.
+                run.journal.append([{ type: 'tool.progress', step, call_id: call.call_id, text }]).catch(() => { });
+            },
+        };
+        // In a promise chain, so that a tool that throws at once is treated as one that rejects.
+        Promise.resolve()
+            .then(() => tool.run(call.input, context))
+            .then((result) => settle(() => resolve(jsonResult(tool, result))), (error) => settle(() => reject(abort.signal.aborted ? abort.signal.reason : error)))
+            .catch(reject);
+    });
+}
+/** What a tool gave, as JSON; `undefined` counts as null. Throws where it cannot be written down. */
+function jsonResult(tool, result) {
+    if (typeof result === 'string')
+        return result;
+    const text = result === undefined ? 'null' : JSON.stringify(result);
+    if (text === undefined)
+        throw new TypeError(`${tool.name} returned a ${typeof result}, which is not JSON`);
+    return JSON.parse(text);
+}
+/** What the model is told. A tool's own message goes to the model, as tool results do; it is not a client's error. */
+function failureText(run, call, thrown) {
+    if (isRunletError(thrown))
+        return thrown.message;
+    run.report({ level: 'info', code: 'tool_failed', message: `tool ${call.name} failed`, cause: thrown });
+    return thrown instanceof Error ? thrown.message : String(thrown);
+}

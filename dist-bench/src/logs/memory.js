@@ -1,0 +1,193 @@
+import { systemClock } from '../core/clock.js';
+import { checkCursor, epochAt } from '../core/cursor.js';
+import { runEnded, runExists, runUnknown, staleOwner, storeClosed } from './errors.js';
+import { LiveRun } from './live.js';
+import { beginning, endOf, forgottenRequest, limitOf, number } from './numbering.js';
+import { checkKept, RunReader } from './reader.js';
+/** Keeps runs in this process, all of them until they are pruned. */
+export function memoryLog({ clock = systemClock, memory = sharedMemory() } = {}) {
+    const { runs, claims } = memory;
+    const listeners = new Set();
+    let closed = false;
+    const owner = {
+        get closed() {
+            return closed;
+        },
+        hear({ live, requests }) {
+            if (closed || listeners.size === 0)
+                return;
+            for (const request of requests.splice(0))
+                for (const listener of listeners)
+                    listener(live.run, request);
+        },
+    };
+    const source = {
+        get closed() {
+            return closed;
+        },
+        open(run, after) {
+            const stored = get(run);
+            checkCursor(after, extentOf(stored));
+            return { last: stored.live.last, live: stored.live };
+        },
+        // The tail holds everything, unless retention took it while somebody was reading.
+        step(run, seq) {
+            checkKept(extentOf(get(run)), seq);
+            return [];
+        },
+        settle: (live) => live,
+    };
+    function get(run) {
+        const stored = runs.get(run);
+        if (!stored)
+            throw runUnknown(run);
+        return stored;
+    }
+    function checkOpen() {
+        if (closed)
+            throw storeClosed();
+    }
+    return {
+        levels,
+        async create(run) {
+            checkOpen();
+            const now = clock.now();
+            const key = run.claim && JSON.stringify([run.claim.scope, run.claim.key]);
+            const claimed = key === undefined ? undefined : claims.get(key);
+            if (claimed && claimed.expires_at > now) {
+                const same = claimed.fingerprint === run.claim?.fingerprint;
+                return { type: same ? 'existing' : 'conflict', run: headerOf(get(claimed.run)) };
+            }
+            const { run_id } = run.start;
+            const first = beginning(run, levels, now);
+            if (runs.has(run_id))
+                throw runExists(run_id);
+            const batch = number(run_id, { epoch: 1, from: 1, last: 0 }, [run.start, ...run.events], now);
+            const stored = {
+                beginning: first,
+                live: new LiveRun(run_id, 0, Infinity),
+                epochs: [{ epoch: 1, from: 1 }],
+                requests: [],
+                owner,
+                request: run.request,
+                end: endOf(batch),
+                pruned: false,
+            };
+            runs.set(run_id, stored);
+            if (key !== undefined)
+                claims.set(key, { ...run.claim, run: run_id });
+            stored.live.publish(batch, { ended: stored.end !== undefined });
+            return { type: 'created', cursor: cursorOf(stored) };
+        },
+        async append(run, ownerEpoch, events) {
+            checkOpen();
+            const stored = get(run);
+            const { epoch, from } = stored.epochs.at(-1);
+            if (epoch !== ownerEpoch || stored.owner !== owner)
+                throw staleOwner(run);
+            if (stored.end)
+                throw runEnded(run);
+            const batch = number(run, { epoch, from, last: stored.live.last }, events, clock.now());
+            stored.end = endOf(batch);
+            if (stored.end)
+                stored.requests.length = 0;
+            stored.live.publish(batch, { ended: stored.end !== undefined });
+            return { epoch, seq: batch.last };
+        },
+        read: (run, options = {}) => new RunReader(source, run, options),
+        async find(run) {
+            const stored = runs.get(run);
+            return stored && { header: headerOf(stored), request: stored.request };
+        },
+        async list({ session_id, status, before = Infinity, limit } = {}) {
+            const most = limitOf(limit);
+            return [...runs.values()]
+                .toReversed()
+                .map(headerOf)
+                .filter((header) => session_id === undefined || header.session_id === session_id)
+                .filter((header) => status === undefined || header.status === status)
+                .filter((header) => header.created_at < before)
+                .toSorted((a, b) => b.created_at - a.created_at)
+                .slice(0, most);
+        },
+        async orphans() {
+            return [...runs.values()].filter(isOrphan).map(headerOf);
+        },
+        async takeOver(run) {
+            checkOpen();
+            const stored = get(run);
+            if (!isOrphan(stored))
+                return undefined;
+            const epoch = stored.epochs.at(-1).epoch + 1;
+            stored.epochs.push({ epoch, from: stored.live.last + 1 });
+            stored.owner = owner;
+            owner.hear(stored);
+            return epoch;
+        },
+        async send(run, request) {
+            checkOpen();
+            const stored = get(run);
+            if (stored.end)
+                return;
+            stored.requests.push(request);
+            stored.owner.hear(stored);
+        },
+        onRequest(callback) {
+            listeners.add(callback);
+            for (const stored of runs.values())
+                if (stored.owner === owner)
+                    owner.hear(stored);
+            return () => listeners.delete(callback);
+        },
+        async prune({ maxAgeMs = Infinity, maxBytes = Infinity }) {
+            checkOpen();
+            const now = clock.now();
+            for (const [key, { expires_at }] of claims)
+                if (expires_at <= now)
+                    claims.delete(key);
+            const pruned = { runs: 0, bytes: 0 };
+            let total = maxBytes === Infinity ? 0 : [...runs.values()].reduce((sum, run) => sum + bytesOf(run), 0);
+            const candidates = [...runs.values()].filter((run) => run.end && !run.pruned);
+            for (const run of candidates.toSorted((a, b) => a.end.ended_at - b.end.ended_at)) {
+                if (now - run.end.ended_at <= maxAgeMs && total <= maxBytes)
+                    continue;
+                const bytes = bytesOf(run);
+                total -= bytes;
+                pruned.runs++;
+                pruned.bytes += bytes;
+                forget(run);
+            }
+            return pruned;
+        },
+        async close() {
+            closed = true;
+            for (const { live } of runs.values()) {
+                live.dismiss((waiter) => waiter instanceof RunReader && waiter.source === source);
+            }
+        },
+    };
+}
+const levels = ['memory'];
+export function sharedMemory() {
+    return { runs: new Map(), claims: new Map() };
+}
+const isOrphan = ({ end, owner }) => !end && owner.closed;
+function extentOf({ epochs, live, pruned }) {
+    return { epochs, last: live.last, ...(pruned ? { oldest: live.last + 1 } : {}) };
+}
+function cursorOf(stored) {
+    const { last } = stored.live;
+    return { epoch: epochAt(extentOf(stored), last), seq: last };
+}
+function headerOf(stored) {
+    const { title, ...rest } = stored.beginning;
+    return { ...rest, ...(stored.end ?? { status: 'running' }), cursor: cursorOf(stored), title };
+}
+const bytesOf = ({ live }) => live.batches.reduce((bytes, batch) => bytes + Buffer.byteLength(batch.lines), 0);
+/** What is left is enough to say that the run was there, and how it ended. */
+function forget(run) {
+    run.pruned = true;
+    run.live.clear();
+    run.request = forgottenRequest;
+    run.beginning = { ...run.beginning, title: '' };
+}

@@ -1,0 +1,160 @@
+/** The database file: its place, its schema, and the two ways to open it. Both threads use this. */
+import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { isRunletError } from '../core/error.js';
+import { isBusy, newerStore, notAStore, storeError, unwritable } from './sqlite-errors.js';
+const FORMAT = 1;
+/** "RNLT": tells our files from other programs' databases. */
+const APPLICATION = 0x524e4c54;
+const PAGE_BYTES = 4096;
+/** A batch's key: the run's number above, the seq of its first entry in the low 32 bits. So a run lies in one piece. */
+export const LOW = 4_294_967_295;
+/**
+ * One row per batch, clustered by run; its `crc` covers its place as well as its lines. A run's `last` and how it ended
+ * are written with its terminal event; until then the last batch tells where the run is, so that an append writes one
+ * row and nothing else.
+ */
+const SCHEMA = `
+  CREATE TABLE runs (
+    no INTEGER PRIMARY KEY, run_id TEXT NOT NULL UNIQUE, session_id TEXT NOT NULL, request_id TEXT NOT NULL,
+    trace_id TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL, durability TEXT NOT NULL,
+    title TEXT NOT NULL, created_at INTEGER NOT NULL,
+    owner TEXT NOT NULL, epoch INTEGER NOT NULL, epochs TEXT NOT NULL,
+    status TEXT NOT NULL, last INTEGER, ended_at INTEGER, finish_reason TEXT, error TEXT, usage TEXT,
+    bytes INTEGER, pruned INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE INDEX runs_by_time ON runs (created_at);
+  CREATE INDEX runs_by_session ON runs (session_id, created_at);
+  CREATE INDEX runs_by_status ON runs (status, created_at);
+  CREATE INDEX runs_to_prune ON runs (ended_at) WHERE ended_at IS NOT NULL AND pruned = 0;
+  CREATE TABLE requests (no INTEGER PRIMARY KEY, request TEXT NOT NULL) STRICT;
+  CREATE TABLE batches (
+    id INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, last INTEGER NOT NULL, crc INTEGER NOT NULL, lines TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE claims (
+    scope TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, no INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL, PRIMARY KEY (scope, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX claims_by_expiry ON claims (expires_at);
+  CREATE TABLE control (id INTEGER PRIMARY KEY AUTOINCREMENT, no INTEGER NOT NULL, request TEXT NOT NULL) STRICT;
+`;
+/**
+ * Makes sure that `path` is a store of this format, creating it if nothing is there. Throws `unsupported`
+ * (`store_newer`), `invalid_request` (`store_not_a_database`) and `forbidden` (`store_unwritable`) without touching
+ * the file, and as `storeError`.
+ */
+export function prepareFile(sqlite, path, { busyTimeoutMs }) {
+    try {
+        makeDirectory(dirname(path));
+        accessSync(dirname(path), constants.W_OK);
+        if (existsSync(path))
+            accessSync(path, constants.R_OK | constants.W_OK);
+        else
+            makeFile(path);
+    }
+    catch (cause) {
+        throw unwritable(path, cause);
+    }
+    try {
+        const made = statSync(path).size > 0 && inspect(sqlite, path, busyTimeoutMs);
+        if (!made)
+            create(sqlite, path, busyTimeoutMs);
+    }
+    catch (thrown) {
+        throw isRunletError(thrown) ? thrown : storeError(path, thrown);
+    }
+}
+/** The one connection that writes. `synchronous` is set for each transaction. */
+export function openForWriting(sqlite, path, options) {
+    const db = new sqlite.DatabaseSync(path, { timeout: options.busyTimeoutMs });
+    // A checkpoint copies each page once, however often the log holds it: a larger log is less work, and 16 MiB are
+    // recovered in some 20 ms after a crash.
+    db.exec('PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16000');
+    if (options.maxFileBytes !== undefined) {
+        db.exec(`PRAGMA max_page_count = ${Math.floor(options.maxFileBytes / PAGE_BYTES)}`);
+    }
+    return db;
+}
+export function openForReading(sqlite, path, { busyTimeoutMs }) {
+    const db = new sqlite.DatabaseSync(path, { timeout: busyTimeoutMs });
+    db.exec('PRAGMA query_only = 1; PRAGMA cache_size = -8000');
+    return db;
+}
+function makeDirectory(directory) {
+    const made = mkdirSync(directory, { recursive: true, mode: 0o700 });
+    if (made !== undefined)
+        syncDirectory(dirname(made));
+}
+/** SQLite gives its -wal and -shm files the mode of the database. */
+function makeFile(path) {
+    closeSync(openSync(path, 'a', 0o600));
+    syncDirectory(dirname(path));
+}
+/** A file that was created is there after a power cut only once its directory was synced. */
+function syncDirectory(directory) {
+    // Windows has no handle for this; its file system journals the names.
+    if (process.platform === 'win32')
+        return;
+    const handle = openSync(directory, 'r');
+    try {
+        fsyncSync(handle);
+    }
+    finally {
+        closeSync(handle);
+    }
+}
+/**
+ * True if the file is ours, false if it is empty; throws for any other. It looks through SQLite, read only: closing
+ * a file handle of our own would drop the locks that SQLite holds on the same file in this process.
+ */
+function inspect(sqlite, path, timeout) {
+    const db = new sqlite.DatabaseSync(path, { readOnly: true, timeout });
+    try {
+        const version = pragma(db, 'user_version');
+        if (pragma(db, 'application_id') !== APPLICATION) {
+            const { tables } = db.prepare('SELECT count(*) AS tables FROM sqlite_master').get();
+            if (tables > 0 || version > 0)
+                throw notAStore(path, 'is a database of another program');
+            return false;
+        }
+        if (version > FORMAT)
+            throw newerStore(path, version, FORMAT);
+        return true;
+    }
+    finally {
+        db.close();
+    }
+}
+function create(sqlite, path, timeout) {
+    const db = new sqlite.DatabaseSync(path, { timeout });
+    try {
+        db.exec(`PRAGMA page_size = ${PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA synchronous = FULL`);
+        // Two processes may come to a new file at once. SQLite does not wait for the lock that changes the mode.
+        patiently(timeout, () => db.exec('PRAGMA journal_mode = WAL'));
+        db.exec('BEGIN IMMEDIATE');
+        if (pragma(db, 'application_id') !== APPLICATION) {
+            db.exec(`${SCHEMA}; PRAGMA application_id = ${APPLICATION}; PRAGMA user_version = ${FORMAT}`);
+        }
+        db.exec('COMMIT');
+    }
+    finally {
+        db.close();
+    }
+}
+function pragma(db, name) {
+    return db.prepare(`PRAGMA ${name}`).get()[name];
+}
+/** Does something until no other process is in its way, at most `timeout` milliseconds; the thread sleeps meanwhile. */
+function patiently(timeout, attempt) {
+    const until = Date.now() + timeout;
+    for (;;) {
+        try {
+            return attempt();
+        }
+        catch (thrown) {
+            if (!isBusy(thrown) || Date.now() >= until)
+                throw thrown;
+            Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+import { crc32 } from 'node:zlib';
+import { Batch } from '../core/batch.js';
+import { epochAt } from '../core/cursor.js';
+import { forgottenRequest, limitOf } from './numbering.js';
+import { LOW } from './sqlite-file.js';
+/** SQL: the seq of the last entry of a row of `runs`. Only the last batch knows, while the run goes on. */
+export const LAST_SEQ = `coalesce(runs.last, (SELECT tail.last FROM batches AS tail WHERE tail.id =
+  (SELECT max(id) FROM batches WHERE id > runs.no << 32 AND id <= runs.no << 32 | ${LOW})))`;
+/** Bytes of lines after which a step ends. */
+const STEP_BYTES = 65_536;
+/**
+ * What proves that a row is what was written, and where: the CRC-32 of its lines, begun with a number made of its place
+ * instead of 0. Different beginnings give different checksums for the same lines.
+ */
+export function checksum(no, { epoch, first, last, lines }) {
+    const place = Math.imul(no, 0x9e3779b1) ^
+        Math.imul(epoch, 0x85ebca6b) ^
+        Math.imul(first, 0xc2b2ae35) ^
+        Math.imul(last, 0x27d4eb2f);
+    return crc32(lines, place >>> 0);
+}
+/** Everything that is read from the file. Each call sees what is committed at that moment. */
+export class StoredRuns {
+    #db;
+    #run;
+    #request;
+    #step;
+    #control;
+    constructor(db) {
+        this.#db = db;
+        this.#run = db.prepare(`SELECT *, ${LAST_SEQ} AS at FROM runs WHERE run_id = ?`);
+        this.#request = db.prepare('SELECT request FROM requests WHERE no = ?');
+        this.#control = db.prepare('SELECT id, run_id, request FROM control JOIN runs USING (no) WHERE owner = ? ORDER BY id');
+        // The batch that holds the first entry asked for may begin before it.
+        this.#step = db.prepare(`SELECT id & ${LOW}, epoch, last, crc, lines FROM batches
+       WHERE id >= coalesce((SELECT max(id) FROM batches WHERE id > ?1 << 32 AND id <= ?1 << 32 | ?2), ?1 << 32)
+       AND id <= ?1 << 32 | ?3 ORDER BY id`);
+        this.#step.setReturnArrays?.(true);
+    }
+    row(run) {
+        const row = this.#run.get(run);
+        if (!row)
+            return undefined;
+        const { no, owner, epoch, status, durability } = row;
+        return { no, owner, epoch, status, durability, extent: extentOf(row) };
+    }
+    header(run) {
+        const row = this.#run.get(run);
+        return row && headerOf(row);
+    }
+    find(run) {
+        const row = this.#run.get(run);
+        if (!row)
+            return undefined;
+        const stored = this.#request.get(row.no);
+        return { header: headerOf(row), request: stored ? JSON.parse(stored.request) : forgottenRequest };
+    }
+    list({ session_id, status, before, limit }) {
+        const conditions = ['1'];
+        const values = [];
+        const wanted = { 'session_id = ?': session_id, 'status = ?': status, 'created_at < ?': before };
+        for (const [condition, value] of Object.entries(wanted)) {
+            if (value === undefined)
+                continue;
+            conditions.push(condition);
+            values.push(value);
+        }
+        const where = conditions.join(' AND ');
+        const rows = this.#db
+            .prepare(`SELECT *, ${LAST_SEQ} AS at FROM runs WHERE ${where} ORDER BY created_at DESC, no DESC LIMIT ?`)
+            .all(...values, limitOf(limit));
+        return rows.map(headerOf);
+    }
+    /** Running runs of other owners. */
+    running(owner) {
+        const rows = this.#db
+            .prepare(`SELECT *, ${LAST_SEQ} AS at FROM runs WHERE status = 'running' AND owner <> ? ORDER BY no`)
+            .all(owner);
+        return rows.map((row) => ({ owner: row.owner, header: headerOf(row) }));
+    }
+    /** Requests to the runs of an owner, oldest first. */
+    control(owner) {
+        const rows = this.#control.all(owner);
+        return rows.map(({ id, run_id, request }) => ({ id, run: run_id, request: JSON.parse(request) }));
+    }
+    /**
+     * The entries of a run behind `after` and not behind `to`, about 64 KiB of them, at least one. Neighbouring rows
+     * come as one batch: a run that was stored token by token is read back in pieces worth sending. A row that is
+     * damaged counts as missing, and what is missing is a gap.
+     */
+    step(run, no, after, to) {
+        const records = [];
+        const batch = { run, epoch: 0, first: 0, last: 0 };
+        let lines = '';
+        let next = after + 1;
+        let bytes = 0;
+        const close = () => {
+            if (lines === '')
+                return;
+            const read = Batch.stored({ ...batch }, lines);
+            records.push(batch.first <= after ? read.after(after) : read);
+            lines = '';
+        };
+        for (const row of this.#step.iterate(no, next, to)) {
+            const [first, epoch, last, crc, stored] = valuesOf(row);
+            if (last < next || checksum(no, { first, epoch, last, lines: stored }) !== crc)
+                continue;
+            if (first > next || epoch !== batch.epoch || batch.first <= after)
+                close();
+            if (first > next)
+                records.push({ type: 'gap', run, from: next, to: first - 1, reason: 'corrupt' });
+            if (lines === '') {
+                batch.first = first;
+                batch.epoch = epoch;
+            }
+            batch.last = last;
+            lines += stored;
+            next = last + 1;
+            bytes += stored.length;
+            if (bytes >= STEP_BYTES)
+                break;
+        }
+        close();
+        if (bytes < STEP_BYTES && next <= to)
+            records.push({ type: 'gap', run, from: next, to, reason: 'corrupt' });
+        return records;
+    }
+}
+/** Rows come as arrays from where that exists: it is half the cost of reading. */
+function valuesOf(row) {
+    return (Array.isArray(row) ? row : Object.values(row));
+}
+function extentOf({ epochs, at, pruned }) {
+    const places = JSON.parse(epochs).map(([epoch, from]) => ({ epoch, from }));
+    return { epochs: places, last: at, ...(pruned ? { oldest: at + 1 } : {}) };
+}
+function headerOf(row) {
+    const { run_id, session_id, request_id, trace_id, provider, model, durability, status, created_at, at } = row;
+    return {
+        run_id,
+        session_id,
+        request_id,
+        trace_id,
+        provider,
+        model,
+        durability,
+        created_at,
+        status,
+        ...(row.ended_at ? { ended_at: row.ended_at } : {}),
+        ...(row.finish_reason ? { finish_reason: row.finish_reason } : {}),
+        ...(row.error ? { error: JSON.parse(row.error) } : {}),
+        ...(row.usage ? { usage: JSON.parse(row.usage) } : {}),
+        cursor: { epoch: epochAt(extentOf(row), at), seq: at },
+        title: row.title,
+    };
+}

@@ -1,0 +1,269 @@
+import { resolve as absolute } from 'node:path';
+import { systemClock } from '../core/clock.js';
+import { checkCursor } from '../core/cursor.js';
+import { isRunletError } from '../core/error.js';
+import { runEnded, runUnknown, staleOwner, storeClosed } from './errors.js';
+import { LiveRun } from './live.js';
+import { beginning, endOf, number } from './numbering.js';
+import { OwnerLock } from './owner-lock.js';
+import { checkKept, RunReader } from './reader.js';
+import { loadSqlite } from './sqlite-driver.js';
+import { readError } from './sqlite-errors.js';
+import { openForReading, prepareFile } from './sqlite-file.js';
+import { ForeignRuns } from './sqlite-foreign.js';
+import { append, refusal, storedBatch } from './sqlite-owned.js';
+import { WriteQueue } from './sqlite-queue.js';
+import { StoredRuns } from './sqlite-rows.js';
+import { Watch } from './sqlite-watch.js';
+/** What is kept in memory of a run that is being written. Characters. */
+const TAIL_CHARS = 65_536;
+/**
+ * Keeps runs in a SQLite file, together with other processes that have it open. A missing file is made, with mode 0600
+ * in a folder of mode 0700; beside it lie its `-wal` and `-shm`, and the folder `-owners`. Throws `unsupported`
+ * (`store_newer`, `sqlite_missing`), `invalid_request` (`store_not_a_database`), `forbidden` (`store_unwritable`).
+ */
+export async function sqliteLog(path, options = {}) {
+    const { clock = systemClock, busyTimeoutMs = 5000, maxFileBytes } = options;
+    const file = absolute(path);
+    const settings = { path: file, busyTimeoutMs, ...(maxFileBytes === undefined ? {} : { maxFileBytes }) };
+    const sqlite = await loadSqlite();
+    prepareFile(sqlite, file, settings);
+    const db = openForReading(sqlite, file, settings);
+    const rows = new StoredRuns(db);
+    const lock = new OwnerLock(sqlite, file);
+    const owned = new Map();
+    const foreign = new ForeignRuns(file, rows);
+    const watch = new Watch(file, lookAround);
+    const listeners = new Set();
+    /** Requests of this process to its own runs that nobody listened for yet. */
+    let unheard = [];
+    /** Ids of requests that were handed over and are about to be deleted. */
+    const heard = new Set();
+    let closed = false;
+    let closing;
+    const queue = new WriteQueue({
+        ...settings,
+        onOthers: lookAround,
+        onStop(error) {
+            for (const { live } of owned.values())
+                live.fail(error);
+        },
+    });
+    const source = {
+        get closed() {
+            return closed;
+        },
+        open(run, after) {
+            const { extent, status } = stored(run);
+            const live = owned.get(run)?.live;
+            const last = live ? live.last : extent.last;
+            checkCursor(after, { ...extent, last });
+            if (status !== 'running' && !live)
+                return { last };
+            return { last, live: live ?? foreign.get(run, last) };
+        },
+        step(run, seq, to) {
+            const { no, extent } = stored(run);
+            checkKept(extent, seq);
+            return reading(() => rows.step(run, no, seq, to));
+        },
+        settle(live) {
+            const here = owned.get(live.run)?.live;
+            if (here)
+                return here;
+            watch.start();
+            const followed = foreign.settle(live);
+            watch.urgent = foreign.size > 0;
+            return followed;
+        },
+    };
+    /** Another process may have done something: new entries of its runs, or a request to one of ours. */
+    function lookAround() {
+        if (closed)
+            return;
+        foreign.refresh();
+        watch.urgent = foreign.size > 0;
+        if (owned.size > 0 && listeners.size > 0)
+            hearRequests();
+    }
+    function hearRequests() {
+        for (const { id, run, request } of waitingRequests()) {
+            if (heard.has(id))
+                continue;
+            heard.add(id);
+            const done = () => void heard.delete(id);
+            queue.push({ write: { type: 'heard', id }, sync: false, done, fail() { } });
+            tell(run, request);
+        }
+    }
+    function waitingRequests() {
+        try {
+            return rows.control(lock.id);
+        }
+        catch {
+            // Nobody is there to be told, and the next change looks again.
+            return [];
+        }
+    }
+    function tell(run, request) {
+        for (const listener of listeners)
+            listener(run, request);
+    }
+    function own(run, begun) {
+        const live = new LiveRun(run, begun.last, TAIL_CHARS);
+        owned.set(run, { ...begun, live, ending: false });
+        watch.start();
+        foreign.take(run)?.stir();
+        return live;
+    }
+    /** A header as readers here know it: what is written behind is ahead of the file. */
+    function current(header) {
+        const ours = owned.get(header.run_id);
+        if (ours?.durability !== 'memory')
+            return header;
+        return { ...header, cursor: { epoch: ours.epoch, seq: ours.live.last } };
+    }
+    function reading(read) {
+        checkOpen();
+        try {
+            return read();
+        }
+        catch (thrown) {
+            throw isRunletError(thrown) ? thrown : readError(file, thrown);
+        }
+    }
+    function stored(run) {
+        const row = reading(() => rows.row(run));
+        if (!row)
+            throw runUnknown(run);
+        return row;
+    }
+    function checkOpen() {
+        if (closed)
+            throw storeClosed();
+    }
+    return {
+        levels,
+        async create(run) {
+            checkOpen();
+            const now = clock.now();
+            const { run_id, durability } = run.start;
+            const first = beginning(run, levels, now);
+            const batch = number(run_id, { epoch: 1, from: 1, last: 0 }, [run.start, ...run.events], now);
+            const end = endOf(batch);
+            lock.hold();
+            const outcome = await queue.write({
+                type: 'create',
+                beginning: first,
+                request: JSON.stringify(run.request),
+                batch: storedBatch(batch),
+                owner: lock.id,
+                ...(end ? { end } : {}),
+                ...(run.claim ? { claim: run.claim } : {}),
+            }, { sync: durability === 'sync' });
+            switch (outcome?.type) {
+                case 'created': {
+                    if (!end)
+                        own(run_id, { no: outcome.no, epoch: 1, from: 1, durability, last: batch.last }).publish(batch);
+                    return { type: 'created', cursor: { epoch: 1, seq: batch.last } };
+                }
+                case 'existing':
+                case 'conflict':
+                    return { type: outcome.type, run: current(reading(() => rows.header(outcome.run))) };
+                default:
+                    throw refusal(run_id, outcome);
+            }
+        },
+        async append(run, owner, events) {
+            checkOpen();
+            const ours = owned.get(run);
+            if (ours?.epoch === owner) {
+                return append(ours, events, { queue, ts: clock.now(), onGone: () => owned.delete(run) });
+            }
+            const { epoch, status } = stored(run);
+            throw epoch === owner && status !== 'running' ? runEnded(run) : staleOwner(run);
+        },
+        read: (run, readOptions = {}) => new RunReader(source, run, readOptions),
+        async find(run) {
+            const found = reading(() => rows.find(run));
+            return found && { ...found, header: current(found.header) };
+        },
+        async list(query = {}) {
+            return reading(() => rows.list(query)).map(current);
+        },
+        async orphans() {
+            const alive = new Map();
+            return reading(() => rows.running(lock.id))
+                .filter(({ owner }) => {
+                if (!alive.has(owner))
+                    alive.set(owner, lock.held(owner));
+                return !alive.get(owner);
+            })
+                .map(({ header }) => header);
+        },
+        async takeOver(run) {
+            checkOpen();
+            const { no, owner, status } = stored(run);
+            if (status !== 'running' || lock.held(owner))
+                return undefined;
+            lock.hold();
+            const outcome = await queue.write({ type: 'take_over', no, from: owner, to: lock.id }, { sync: true });
+            if (outcome?.type !== 'taken')
+                return undefined;
+            const { epoch, from, durability } = outcome;
+            own(run, { no, epoch, from, durability, last: from - 1 });
+            lookAround();
+            return epoch;
+        },
+        async send(run, request) {
+            checkOpen();
+            if (owned.has(run)) {
+                if (listeners.size > 0)
+                    tell(run, request);
+                else
+                    unheard.push({ run, request });
+                return;
+            }
+            const { no, status } = stored(run);
+            if (status !== 'running')
+                return;
+            await queue.write({ type: 'send', no, request: JSON.stringify(request) }, { sync: false });
+        },
+        onRequest(callback) {
+            listeners.add(callback);
+            const waiting = unheard;
+            unheard = [];
+            for (const { run, request } of waiting)
+                callback(run, request);
+            lookAround();
+            return () => listeners.delete(callback);
+        },
+        async prune(policy) {
+            checkOpen();
+            const pruned = { runs: 0, bytes: 0 };
+            for (;;) {
+                const step = await queue.write({ type: 'prune', policy, now: clock.now() }, { sync: false });
+                if (step?.type !== 'pruned')
+                    return pruned;
+                pruned.runs += step.runs;
+                pruned.bytes += step.bytes;
+                if (!step.more)
+                    return pruned;
+            }
+        },
+        close: () => (closing ??= close()),
+    };
+    async function close() {
+        closed = true;
+        watch.close();
+        foreign.close();
+        for (const { live } of owned.values())
+            live.dismiss(() => true);
+        await queue.drain();
+        // The thread closes last: it does the last checkpoint, off the event loop.
+        db.close();
+        await queue.close();
+        lock.release();
+    }
+}
+const levels = ['sync', 'os', 'memory'];

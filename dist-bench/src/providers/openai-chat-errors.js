@@ -1,0 +1,126 @@
+import { isRecord } from '../wire/json.js';
+import { refusalError } from './shared/refusal.js';
+import { retryAfterMs } from './shared/retry-after.js';
+import { codeOfStatus } from './shared/status.js';
+/** The provider's own codes, and those of its types that say as much. In lower case. Looked at first. */
+export const chatErrorCodes = {
+    context_length_exceeded: 'context_length_exceeded',
+    context_window_exceeded: 'context_length_exceeded',
+    max_tokens_exceeded: 'context_length_exceeded',
+    string_above_max_length: 'context_length_exceeded',
+    exceed_context_size_error: 'context_length_exceeded', // llama.cpp
+    model_not_found: 'not_found',
+    model_not_available: 'not_found',
+    deploymentnotfound: 'not_found', // Azure
+    not_found_error: 'not_found',
+    notfounderror: 'not_found', // vLLM
+    rate_limit_exceeded: 'rate_limited',
+    rate_limit_reached: 'rate_limited',
+    rate_limit_error: 'rate_limited',
+    requests: 'rate_limited',
+    tokens: 'rate_limited',
+    insufficient_quota: 'rate_limited',
+    quota_exceeded: 'rate_limited',
+    billing_hard_limit_reached: 'rate_limited',
+    billing_not_active: 'rate_limited',
+    content_filter: 'content_filtered',
+    content_policy_violation: 'content_filtered',
+    content_blocked: 'content_filtered',
+    safety_violation: 'content_filtered',
+    safety_blocked: 'content_filtered',
+    responsibleaipolicyviolation: 'content_filtered', // Azure
+    invalid_api_key: 'unauthorized',
+    authentication_failed: 'unauthorized',
+    authentication_error: 'unauthorized',
+    invalid_authentication_error: 'unauthorized',
+    permission_error: 'forbidden',
+    account_deactivated: 'forbidden',
+    unsupported_country_region_territory: 'forbidden',
+    engine_overloaded: 'overloaded',
+    engine_overloaded_error: 'overloaded',
+    overloaded_error: 'overloaded',
+    service_overloaded: 'overloaded',
+    capacity_exceeded: 'overloaded',
+    slow_down: 'overloaded',
+    unavailable_error: 'provider_unavailable', // llama.cpp, while it loads the model
+    timeout: 'timeout',
+    request_timeout: 'timeout',
+    timeout_error: 'timeout',
+    not_supported_error: 'unsupported', // llama.cpp
+    // The model wrote a call that its own server could not read: our client's request is not to blame.
+    tool_use_failed: 'internal', // Groq
+};
+/** Types that say less than a status does. Looked at last. */
+const vagueTypes = new Map([
+    ['invalid_request_error', 'invalid_request'],
+    ['badrequesterror', 'invalid_request'], // vLLM
+    ['server_error', 'internal'],
+    ['api_error', 'internal'],
+    ['internal_error', 'internal'],
+    ['internalservererror', 'internal'], // vLLM
+]);
+/** Codes after which no waiting helps. */
+const spent = new Set([
+    'insufficient_quota',
+    'quota_exceeded',
+    'billing_hard_limit_reached',
+    'billing_not_active',
+]);
+/**
+ * Many servers tell an overlong conversation as a plain 400. Seen: vLLM "maximum context length is", Mistral "too large
+ * for model with", llama.cpp "exceeds the available context size", TGI "must be <=", Together "context length".
+ */
+const overflow = /maximum context length|context (length|window|size)|prompt is too long|too large for model with/i;
+/**
+ * The error that a frame or a body tells, if it tells one: `{"error":{…}}` or `{"error":"…"}`, also beside `choices`
+ * (OpenRouter), `{"object":"error",…}` (Mistral, older vLLM), and a list of one of these (Google).
+ */
+export function errorIn(json) {
+    if (Array.isArray(json))
+        return json.length > 0 ? errorIn(json[0]) : undefined;
+    if (!isRecord(json))
+        return undefined;
+    const { error } = json;
+    if (isRecord(error))
+        return error;
+    if (typeof error === 'string' && error !== '')
+        return { message: error };
+    return json['object'] === 'error' || json['object'] === 'Error' ? json : undefined;
+}
+/** The typed error for what a provider said: by its code, else by its type, else by the status, else by a vague type. */
+export function chatError(peer, error, { status, header, words }) {
+    const inner = isRecord(error['innererror']) ? error['innererror'] : {};
+    const names = [error['code'], inner['code'], error['type'], error['status']].map(nameOf);
+    const told = status ?? statusIn(error);
+    const known = names.find((name) => Object.hasOwn(chatErrorCodes, name));
+    let reason = known ?? (told === undefined ? 'provider_error' : `http_${told}`);
+    let code;
+    if (known)
+        code = chatErrorCodes[known];
+    else if (told !== undefined)
+        code = codeOfStatus(told);
+    else
+        code = names.map((name) => vagueTypes.get(name)).find((vague) => vague !== undefined) ?? 'internal';
+    if (code === 'invalid_request' && overflow.test(words))
+        code = reason = 'context_length_exceeded';
+    return refusalError(peer, {
+        code,
+        reason,
+        words,
+        ...(status === undefined ? {} : { status }),
+        ...(known && spent.has(known) ? { temporary: false } : { retryAfterMs: waitMs(told, header) }),
+    });
+}
+/** Rate limit headers stand on every answer, so only a 429 gives them the meaning of a wait. */
+function waitMs(status, header) {
+    if (!header)
+        return undefined;
+    return retryAfterMs(status === 429 ? header : (name) => (name.startsWith('retry-after') ? header(name) : undefined));
+}
+const nameOf = (value) => (typeof value === 'string' ? value.toLowerCase() : '');
+/** vLLM, OpenRouter and llama.cpp put the status into the error, as `code` or `status_code`, as a number or a string. */
+function statusIn(error) {
+    return [error['code'], error['status_code'], error['status']]
+        .map((value) => (typeof value === 'string' && /^\d{3}$/.test(value) ? Number(value) : value))
+        .find((value) => typeof value === 'number' && value >= 400 && value < 600);
+}

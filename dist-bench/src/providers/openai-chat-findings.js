@@ -1,0 +1,50 @@
+import { isRecord } from '../wire/json.js';
+/** Perplexity: the addresses in `citations`, with titles in `search_results`; the whole list stands in every chunk. */
+export function citationsOf(chunk) {
+    const results = Array.isArray(chunk['search_results']) ? chunk['search_results'].filter(isRecord) : [];
+    const titles = new Map(results.map((result) => [result['url'], result['title']]));
+    const uris = Array.isArray(chunk['citations']) ? chunk['citations'] : [...titles.keys()];
+    return uris
+        .filter((uri) => typeof uri === 'string')
+        .map((uri) => {
+        const title = titles.get(uri);
+        return typeof title === 'string' && title !== '' ? { uri, title } : { uri };
+    });
+}
+/** OpenAI's and OpenRouter's web search: `delta.annotations` of type `url_citation`. */
+export function annotationsOf(annotations) {
+    if (!Array.isArray(annotations))
+        return [];
+    return annotations.flatMap((annotation) => {
+        const cited = isRecord(annotation) ? annotation['url_citation'] : undefined;
+        if (!isRecord(cited) || typeof cited['url'] !== 'string')
+            return [];
+        const { url, title, start_index: start, end_index: end } = cited;
+        return [
+            {
+                uri: url,
+                ...(typeof title === 'string' && title !== '' ? { title } : {}),
+                ...(typeof start === 'number' ? { start } : {}),
+                ...(typeof end === 'number' ? { end } : {}),
+            },
+        ];
+    });
+}
+/** Azure, of the prompt: `prompt_filter_results`, one entry per prompt. */
+export function promptFindings(results) {
+    if (!Array.isArray(results))
+        return [];
+    return results.flatMap((result) => (isRecord(result) ? filterFindings(result['content_filter_results']) : []));
+}
+/** Azure, of the answer so far: the categories of `content_filter_results` in which something was found. */
+export function filterFindings(results) {
+    if (!isRecord(results))
+        return [];
+    return Object.entries(results).flatMap(([category, finding]) => {
+        if (!isRecord(finding))
+            return [];
+        if (finding['filtered'] === true)
+            return [{ type: 'safety', category, action: 'block' }];
+        return finding['detected'] === true ? [{ type: 'safety', category, action: 'warn' }] : [];
+    });
+}

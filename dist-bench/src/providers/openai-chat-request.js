@@ -1,0 +1,69 @@
+import { contentText, textOf } from '../core/message.js';
+const common = { maxTokensField: 'max_tokens', askUsage: true, reasoningBack: false };
+/** Hosts of which more is known. What they refuse, they refuse with a 400 or a 422. */
+const hosts = {
+    // `max_tokens` is deprecated there, and refused by the reasoning models.
+    'api.openai.com': { maxTokensField: 'max_completion_tokens', endMark: 'done' },
+    // It can say `length` and then tell an error.
+    'openrouter.ai': { endMark: 'done' },
+    // "Extra inputs are not permitted"; it sends the usage unasked.
+    'api.mistral.ai': { askUsage: false },
+    // "The reasoning_content in the thinking mode must be passed back", also an empty one.
+    'api.deepseek.com': { reasoningBack: true },
+    'api.moonshot.ai': { reasoningBack: true },
+    'api.moonshot.cn': { reasoningBack: true },
+};
+export function dialectOf(hostname) {
+    return { ...common, ...hosts[hostname] };
+}
+/** The body of `POST /chat/completions`. What the caller left out is left out, so that the server's defaults hold. */
+export function chatRequest(request, dialect) {
+    const { model, messages, tools, options } = request;
+    const { temperature, top_p, max_tokens, stop, reasoning_effort } = options;
+    return {
+        model,
+        messages: messages.map((message) => chatMessage(message, dialect)),
+        stream: true,
+        ...(dialect.askUsage ? { stream_options: { include_usage: true } } : {}),
+        // An empty list is refused by most.
+        ...(tools.length > 0 ? { tools: tools.map((tool) => ({ type: 'function', function: functionOf(tool) })) } : {}),
+        ...(temperature === undefined ? {} : { temperature }),
+        ...(top_p === undefined ? {} : { top_p }),
+        ...(max_tokens === undefined ? {} : { [dialect.maxTokensField]: max_tokens }),
+        ...(stop === undefined || stop.length === 0 ? {} : { stop }),
+        ...(reasoning_effort === undefined ? {} : { reasoning_effort }),
+    };
+}
+const functionOf = ({ name, description, parameters }) => ({
+    name,
+    description,
+    parameters,
+});
+function chatMessage(message, dialect) {
+    switch (message.role) {
+        case 'system':
+        case 'user':
+            return { role: message.role, content: message.content };
+        case 'assistant':
+            return assistantMessage(message, dialect);
+        case 'tool':
+            return { role: 'tool', tool_call_id: message.call_id, content: contentText(message.content) };
+    }
+}
+function assistantMessage(message, dialect) {
+    const text = textOf(message);
+    const calls = message.parts.filter((part) => part.type === 'tool_call');
+    if (calls.length === 0)
+        return { role: 'assistant', content: text };
+    const reasoning = message.parts.reduce((all, part) => (part.type === 'reasoning' ? all + part.text : all), '');
+    return {
+        role: 'assistant',
+        content: text === '' ? null : text,
+        ...(dialect.reasoningBack ? { reasoning_content: reasoning } : {}),
+        tool_calls: calls.map(({ call_id, name, input }) => ({
+            id: call_id,
+            type: 'function',
+            function: { name, arguments: JSON.stringify(input) },
+        })),
+    };
+}

@@ -1,0 +1,70 @@
+import { RunletError } from '../../core/error.js';
+import { Reader } from './reader.js';
+/** All readers of a server, and the one timer that looks after them. */
+export class Readers {
+    #context;
+    #readers = new Set();
+    #tickMs;
+    #cancelTick;
+    #closing = false;
+    #onEmpty;
+    constructor(context) {
+        this.#context = context;
+        this.#tickMs = Math.max(1, Math.floor(Math.min(context.limits.heartbeatMs, context.limits.stallMs) / 15));
+    }
+    /** Connections that are open, or have not taken their last bytes yet. */
+    get size() {
+        return this.#readers.size;
+    }
+    /** Throws while the server closes, so that no stream begins that would end at once. */
+    checkOpen() {
+        if (!this.#closing)
+            return;
+        throw new RunletError('provider_unavailable', {
+            reason: 'shutting_down',
+            message: 'this server is shutting down; come back with your cursor',
+            retryAfterMs: 1_000,
+        });
+    }
+    /** Delivers a reading to a connection until either ends. */
+    add(reading, sink) {
+        const reader = new Reader(reading, sink, this.#context);
+        this.#readers.add(reader);
+        sink.onClose(() => {
+            reader.disconnect();
+            this.#readers.delete(reader);
+            if (this.#readers.size === 0)
+                this.#rest();
+        });
+        this.#schedule();
+        void reader.follow();
+        if (this.#closing)
+            reader.close('shutting_down');
+    }
+    /** Ends all connections with their cursors; resolves when they have taken what was on its way. */
+    close() {
+        this.#closing = true;
+        return new Promise((resolve) => {
+            this.#onEmpty = resolve;
+            for (const reader of this.#readers)
+                reader.close('shutting_down');
+            if (this.#readers.size === 0)
+                resolve();
+        });
+    }
+    #rest() {
+        this.#cancelTick?.();
+        this.#cancelTick = undefined;
+        this.#onEmpty?.();
+    }
+    #schedule() {
+        this.#cancelTick ??= this.#context.clock.after(this.#tickMs, () => {
+            this.#cancelTick = undefined;
+            const now = this.#context.clock.now();
+            for (const reader of this.#readers)
+                reader.check(now, this.#tickMs);
+            if (this.#readers.size > 0)
+                this.#schedule();
+        });
+    }
+}

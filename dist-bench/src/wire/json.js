@@ -1,0 +1,85 @@
+/** Where foreign JSON enters: bounded in size and depth, and told apart from damage with a typed error. */
+import { RunletError } from '../core/error.js';
+const MAX_DEPTH = 64;
+const MAX_BYTES = 1 << 20;
+/** Throws `invalid_request` with reason `bad_json`, `json_too_deep` or `json_too_large`; the cause shows the place. */
+export function parseJson(text, { maxDepth = MAX_DEPTH, maxBytes = MAX_BYTES } = {}) {
+    if (longerThan(text, maxBytes)) {
+        throw new RunletError('invalid_request', {
+            reason: 'json_too_large',
+            message: `the JSON is longer than the ${maxBytes} bytes that are accepted`,
+        });
+    }
+    let value;
+    try {
+        value = JSON.parse(text);
+    }
+    catch (error) {
+        throw badJson(text, error);
+    }
+    // Every level takes two characters, so a short text needs no walk.
+    return text.length > 2 * maxDepth ? boundedJson(value, maxDepth) : value;
+}
+/** `parseJson` for texts that must be an object. An array or a plain value throws `bad_json` too. */
+export function parseJsonObject(text, options) {
+    const value = parseJson(text, options);
+    if (!isRecord(value))
+        throw badJson(text, new TypeError('it is JSON, but no object'));
+    return value;
+}
+/**
+ * The value itself, if it is not nested too deeply: `JSON.parse` reads a depth at which `JSON.stringify` and
+ * `structuredClone` throw, so such a value could be received but never stored.
+ */
+export function boundedJson(value, maxDepth = MAX_DEPTH) {
+    if (deeperThan(value, maxDepth)) {
+        throw new RunletError('invalid_request', {
+            reason: 'json_too_deep',
+            message: `the JSON is nested deeper than the ${maxDepth} levels that are accepted`,
+        });
+    }
+    return value;
+}
+export function isRecord(value) {
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+/** The error for text that is no JSON. `error` is what `JSON.parse` threw; the text itself goes into the cause only. */
+export function badJson(text, error) {
+    const position = positionOf(text, error);
+    return new RunletError('invalid_request', {
+        reason: 'bad_json',
+        message: position === undefined ? 'this is not the JSON that was expected' : `no valid JSON from character ${position} on`,
+        cause: new SyntaxError(`${error instanceof Error ? error.message : String(error)}; near ${excerpt(text, position)}`),
+    });
+}
+/** A piece of a foreign text around a position, quoted, for causes and logs. */
+export function excerpt(text, position = 0) {
+    const start = Math.max(0, Math.min(position, text.length) - 60);
+    return JSON.stringify(text.slice(start, start + 120)) + (text.length > 120 ? ` of ${text.length} characters` : '');
+}
+/** True if the text that `JSON.parse` refused is the beginning of JSON, at fault only for its end. */
+export function isCutJson(text, error) {
+    return (positionOf(text, error) ?? 0) >= text.length;
+}
+/** V8 names the position in some of its messages only. */
+function positionOf(text, error) {
+    const message = error instanceof SyntaxError ? error.message : '';
+    if (message.startsWith('Unexpected end'))
+        return text.length;
+    const match = /at position (\d+)/.exec(message);
+    return match ? Number(match[1]) : undefined;
+}
+function deeperThan(value, depth) {
+    if (typeof value !== 'object' || value === null)
+        return false;
+    if (depth === 0)
+        return true;
+    const members = Array.isArray(value) ? value : Object.values(value);
+    return members.some((member) => deeperThan(member, depth - 1));
+}
+function longerThan(text, maxBytes) {
+    // A UTF-16 unit is one to three bytes of UTF-8.
+    if (text.length > maxBytes)
+        return true;
+    return text.length * 3 > maxBytes && new TextEncoder().encode(text).length > maxBytes;
+}

@@ -1,0 +1,73 @@
+const NOTHING = new Uint8Array(0);
+/** Invalid bytes become U+FFFD. One byte order mark at the very start is dropped. */
+export function utf8Decoder() {
+    const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+    let held = NOTHING;
+    let atStart = true;
+    function text(bytes) {
+        const decoded = decoder.decode(bytes);
+        if (!atStart || decoded === '')
+            return decoded;
+        atStart = false;
+        return decoded.charCodeAt(0) === 0xfeff ? decoded.slice(1) : decoded;
+    }
+    return {
+        push(chunk) {
+            const bytes = held.length === 0 ? chunk : joined(held, chunk);
+            const whole = bytes.length - cutLength(bytes);
+            if (whole === bytes.length) {
+                held = NOTHING;
+                return text(bytes);
+            }
+            held = bytes.slice(whole);
+            return whole === 0 ? '' : text(bytes.subarray(0, whole));
+        },
+        end() {
+            const rest = held;
+            held = NOTHING;
+            return rest.length === 0 ? '' : text(rest);
+        },
+    };
+}
+function joined(a, b) {
+    const bytes = new Uint8Array(a.length + b.length);
+    bytes.set(a);
+    bytes.set(b, a.length);
+    return bytes;
+}
+/** How many bytes at the end begin a character that the next bytes may still complete: 0 to 3. */
+function cutLength(bytes) {
+    const { length } = bytes;
+    for (let back = 1; back <= 3 && back <= length; back++) {
+        const byte = bytes[length - back];
+        if (byte < 0x80)
+            return 0;
+        if (byte < 0xc0)
+            continue;
+        return back < sizeOf(byte) && (back === 1 || mayFollow(byte, bytes[length - back + 1])) ? back : 0;
+    }
+    return 0;
+}
+/** How long the character is that this byte begins; 0 for a byte that begins none. */
+function sizeOf(lead) {
+    if (lead < 0xc2 || lead > 0xf4)
+        return 0;
+    if (lead < 0xe0)
+        return 2;
+    return lead < 0xf0 ? 3 : 4;
+}
+/** Unicode, table 3-7: four leads take only part of the continuation bytes, so that each character has one spelling. */
+function mayFollow(lead, next) {
+    switch (lead) {
+        case 0xe0:
+            return next >= 0xa0;
+        case 0xed:
+            return next < 0xa0;
+        case 0xf0:
+            return next >= 0x90;
+        case 0xf4:
+            return next < 0x90;
+        default:
+            return true;
+    }
+}

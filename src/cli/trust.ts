@@ -1,0 +1,61 @@
+import { join, resolve } from 'node:path'
+import type { Command } from 'commander'
+import { readConfigFile } from '../config/load.ts'
+import { CONFIG_FILE } from '../config/places.ts'
+import { distrustFolder, trustFolder } from '../config/trust.ts'
+import { RunletError } from '../core/error.ts'
+import { sanitiseLine } from '../terminal/sanitise.ts'
+import { printLines } from './output.ts'
+import { myPlaces } from './settings.ts'
+
+interface TrustFlags {
+  readonly remove?: boolean
+}
+
+export function addTrust(program: Command): void {
+  program
+    .command('trust')
+    .argument('[folder]', 'the folder whose runlet.toml you have read', '.')
+    .summary("let a folder's runlet.toml name addresses and keys")
+    .description(
+      'A runlet.toml in a working directory may come from a stranger: until you trust it, it may choose models,\n' +
+        'prompts and read-only tools, but no address and no key. The trust is for the file as it is; when it changes,\n' +
+        'it has to be given again.',
+    )
+    .option('--remove', 'take the trust back')
+    .addHelpText('after', '\nExample:\n  runlet trust ~/projects/demo')
+    .action(async (folder: string, flags: TrustFlags) => trust(folder, flags))
+}
+
+async function trust(folder: string, { remove = false }: TrustFlags): Promise<void> {
+  const { trust: store } = myPlaces()
+  const path = resolve(folder)
+  const file = join(path, CONFIG_FILE)
+  const content = readConfigFile(file)
+  if (!content && !remove) {
+    throw new RunletError('not_found', {
+      reason: 'config_missing',
+      message: `there is no ${CONFIG_FILE} in ${path}; name the folder that has one: runlet trust FOLDER`,
+    })
+  }
+  if (remove || !content) {
+    return printLines([distrustFolder(store, path) ? `no longer trusted: ${path}` : `was not trusted: ${path}`])
+  }
+  trustFolder(store, { folder: path, content, now: Date.now() })
+  await printLines([`trusted, as it is: ${file}`, ...(await powersOf(content, file))])
+}
+
+/** What the file is trusted with, so that nobody trusts more than they meant to. */
+async function powersOf(content: Uint8Array, file: string): Promise<string[]> {
+  const [{ readToml }, { checkConfig, privilegedKeys }] = await Promise.all([
+    import('../config/toml.ts'),
+    import('../config/schema.ts'),
+  ])
+  const { value } = readToml(new TextDecoder().decode(content), file)
+  const checked = checkConfig(value)
+  if ('complaints' in checked) return []
+  return privilegedKeys(checked.file).map((path) => {
+    const set = path.reduce<unknown>((table, key) => (table as Record<string, unknown>)[key], value)
+    return `  ${sanitiseLine(`${path.join('.')} = ${String(set)}`)}`
+  })
+}

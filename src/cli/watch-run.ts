@@ -1,0 +1,54 @@
+/** Shows a run as it comes, and says how it ended: on stderr in words, and as an exit status. */
+import type { Batch } from '../core/batch.ts'
+import type { TerminalEvent } from '../core/event.ts'
+import type { Gap } from '../core/log.ts'
+import { styleFor } from '../terminal/style.ts'
+import type { RunPrinter } from './print-run.ts'
+import { terminalIn } from './print-run.ts'
+import { complain, exitStatus, statusOfEnding } from './report.ts'
+
+export interface WatchOptions {
+  /** The events themselves are being printed: they say how the run ended. */
+  readonly json: boolean
+  /** Sees every record before it is shown. */
+  readonly onRecord?: (record: Batch | Gap) => void
+}
+
+/** Resolves with the exit status once everything was shown; with 0 if the reading was stopped before the run's end. */
+export async function watchRun(
+  records: AsyncIterable<Batch | Gap>,
+  printer: RunPrinter,
+  { json, onRecord }: WatchOptions,
+): Promise<number> {
+  let ending: TerminalEvent | undefined
+  try {
+    for await (const record of records) {
+      onRecord?.(record)
+      await printer.show(record)
+      ending = terminalIn(record)?.event as TerminalEvent | undefined
+    }
+  } finally {
+    await printer.end()
+  }
+  if (!ending) return exitStatus.done
+  if (!json && !printer.gone.aborted) explain(ending)
+  return statusOfEnding(ending)
+}
+
+/** A sentence for every ending that is not simply the end. */
+function explain(ending: TerminalEvent): void {
+  if (ending.type === 'error') return complain(ending.error.message)
+  switch (ending.finish_reason) {
+    case 'length':
+      return complain('the answer stops here because it reached its limit of tokens; allow more with --max-tokens')
+    case 'content_filter':
+      return complain("the answer stops here because the provider's filter withheld the rest; ask it in other words")
+    case 'tool_limit':
+      return complain('the answer stops here because the model called tools too often; raise limits.steps in runlet.toml')
+    case 'cancelled':
+      if (process.stderr.isTTY) console.error(styleFor(process.stderr, process.env).dim('cancelled'))
+      return
+    case 'tool_calls':
+    case 'stop':
+  }
+}

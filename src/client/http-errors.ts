@@ -1,0 +1,42 @@
+/** What went wrong between a client and a Runlet server, as typed errors. */
+import { isErrorCode, RunletError } from '../core/error.ts'
+import type { ErrorCode } from '../core/error.ts'
+import { isRecord, type JsonRecord } from '../wire/json.ts'
+
+export function unreachable(baseUrl: string, cause: unknown): RunletError {
+  return new RunletError('network', {
+    reason: 'server_unreachable',
+    message: `the Runlet server at ${baseUrl} cannot be reached; check that it runs ("runlet serve" starts one)`,
+    cause,
+  })
+}
+
+/** The error that a refused request stands for: what the server said, if it is one of ours. */
+export async function refusalOf(response: Response, baseUrl: string): Promise<RunletError> {
+  const { status } = response
+  let problem: JsonRecord = {}
+  try {
+    const body: unknown = await response.json()
+    if (isRecord(body)) problem = body
+  } catch {
+    // Not an answer of a Runlet server; its status says enough.
+  }
+  const { code, reason, detail, temporary, retry_after_ms } = problem
+  const typed = isErrorCode(code) && typeof detail === 'string'
+  return new RunletError(typed ? code : codeOf(status), {
+    status,
+    message: typed ? detail : `${baseUrl} answered with status ${status}, and not as a Runlet server does`,
+    ...(typeof reason === 'string' ? { reason } : { reason: 'not_runlet' }),
+    ...(typeof temporary === 'boolean' ? { temporary } : {}),
+    ...(typeof retry_after_ms === 'number' ? { retryAfterMs: retry_after_ms } : {}),
+  })
+}
+
+function codeOf(status: number): ErrorCode {
+  if (status === 401) return 'unauthorized'
+  if (status === 403 || status === 421) return 'forbidden'
+  if (status === 404) return 'not_found'
+  if (status === 429) return 'rate_limited'
+  if (status === 504) return 'timeout'
+  return status >= 500 ? 'network' : 'invalid_request'
+}

@@ -1,0 +1,88 @@
+/** Reads TOML, and remembers where each key stands, so that a complaint about a value can name its line. */
+import { parse, TomlError } from 'smol-toml'
+import { RunletError } from '../core/error.ts'
+
+export interface TomlFile {
+  readonly value: Readonly<Record<string, unknown>>
+  /** `FILE:LINE:COLUMN` of a key, or of the nearest table around it. */
+  where(path: readonly PropertyKey[]): string
+}
+
+/** Throws `invalid_request` with reason `config_invalid`; the message names file, line and column and shows the line. */
+export function readToml(text: string, file: string): TomlFile {
+  try {
+    const value = parse(text)
+    let keys: readonly KeyPlace[] | undefined
+    return { value, where: (path) => nameOf(file, nearestPlace((keys ??= findKeys(text)), path)) }
+  } catch (cause) {
+    if (!(cause instanceof TomlError)) throw cause
+    const what = cause.message.split('\n', 1)[0]!.replace('Invalid TOML document: ', '')
+    const line = (text.split('\n')[cause.line - 1] ?? '').trim()
+    throw new RunletError('invalid_request', {
+      reason: 'config_invalid',
+      message: `${file}:${cause.line}:${cause.column}: ${what}${line ? ` in: ${line}` : ''}`,
+      cause,
+    })
+  }
+}
+
+interface KeyPlace {
+  readonly path: readonly string[]
+  readonly line: number
+  readonly column: number
+}
+
+const nameOf = (file: string, place: KeyPlace | undefined) => `${file}:${place?.line ?? 1}:${place?.column ?? 1}`
+
+/** The key itself, else the deepest key or table that holds it. */
+function nearestPlace(keys: readonly KeyPlace[], path: readonly PropertyKey[]): KeyPlace | undefined {
+  let best: KeyPlace | undefined
+  for (const key of keys) {
+    const holds = key.path.length <= path.length && key.path.every((part, i) => part === String(path[i]))
+    if (holds && key.path.length > (best?.path.length ?? 0)) best = key
+  }
+  return best
+}
+
+const KEY = String.raw`(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*')`
+const DOTTED = String.raw`${KEY}(?:[ \t]*\.[ \t]*${KEY})*`
+// Strings and comments are matched first, so that nothing inside them is taken for a key.
+const TOKEN = new RegExp(
+  String.raw`(?<skip>"""[^]*?"""|'''[^]*?'''|#[^\n]*)` +
+    String.raw`|(?<=^[ \t]*)\[\[?[ \t]*(?<table>${DOTTED})[ \t]*\]` +
+    String.raw`|(?<key>${DOTTED})[ \t]*=` +
+    String.raw`|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|(?<open>\{)|(?<close>\})`,
+  'gm',
+)
+
+/** Every key of a document that has been parsed, in order, with its full path. Inline tables are entered. */
+function findKeys(text: string): KeyPlace[] {
+  const keys: KeyPlace[] = []
+  let table: readonly string[] = []
+  /** What the inline tables that are open belong to. */
+  const inline: (readonly string[])[] = []
+  let last: readonly string[] = []
+  for (const match of text.matchAll(TOKEN)) {
+    const { table: header, key, open, close } = match.groups!
+    if (header !== undefined) {
+      table = last = splitKey(header)
+      inline.length = 0
+    } else if (key !== undefined) last = [...(inline.at(-1) ?? table), ...splitKey(key)]
+    else if (open !== undefined) inline.push(last)
+    else if (close !== undefined) inline.pop()
+    const name = header ?? key
+    if (name !== undefined) keys.push({ path: last, ...placeOf(text, match.index + match[0].indexOf(name)) })
+  }
+  return keys
+}
+
+function splitKey(dotted: string): string[] {
+  return Array.from(dotted.matchAll(new RegExp(KEY, 'g')), ([part]) => {
+    return /^["']/.test(part) ? part.slice(1, -1) : part
+  })
+}
+
+function placeOf(text: string, index: number): { line: number; column: number } {
+  const before = text.slice(0, index).split('\n')
+  return { line: before.length, column: before.at(-1)!.length + 1 }
+}

@@ -1,0 +1,7 @@
+import type { Format } from '../core/format.ts'
+import { gai } from './gai.ts'
+
+/** Every spelling that a client may ask for, by the name it asks with. */
+export const formats = { gai } as const satisfies Record<string, Format>
+
+export type FormatName = keyof typeof formats

@@ -1,0 +1,229 @@
+import type { RunId } from '../core/event.ts'
+import type { IdempotencyClaim, RetentionPolicy } from '../core/log.ts'
+import type { RunEnd } from './numbering.ts'
+import type { Database, Statement } from './sqlite-driver.ts'
+import { LOW } from './sqlite-file.ts'
+import type { Outcome, StoredBatch, Write, WriteGroup } from './sqlite-group.ts'
+import { checksum } from './sqlite-rows.ts'
+
+/** What one prune may take before the writes that wait get their turn. */
+const PRUNE_RUNS = 64
+const PRUNE_BYTES = 8_388_608
+
+/** Puts groups into the file: one transaction each, in which a refused write leaves the others alone. */
+export class Committer {
+  readonly #db: Database
+  readonly #append: Statement
+  readonly #status: Statement
+  readonly #end: Statement
+  readonly #hush: Statement
+  readonly #claimed: Statement
+  readonly #claim: Statement
+  readonly #known: Statement
+  readonly #createRun: Statement
+  readonly #createRequest: Statement
+  readonly #takeOver: Statement
+  readonly #taken: Statement
+  readonly #tail: Statement
+  readonly #send: Statement
+  readonly #heard: Statement
+  readonly #dataVersion: Statement
+  #sync: boolean | undefined
+  #version: unknown
+
+  constructor(db: Database) {
+    this.#db = db
+    // The condition is the fence: who lost the run, or ended it, changes nothing.
+    this.#append = db.prepare(
+      `INSERT OR IGNORE INTO batches (id, epoch, last, crc, lines)
+       SELECT no << 32 | ?2, ?3, ?4, ?5, ?6 FROM runs WHERE no = ?1 AND epoch = ?3 AND status = 'running'`,
+    )
+    this.#status = db.prepare('SELECT epoch, status FROM runs WHERE no = ?')
+    this.#end = db.prepare(
+      `UPDATE runs SET status = ?2, last = ?3, ended_at = ?4, finish_reason = ?5, error = ?6, usage = ?7,
+       bytes = (SELECT sum(octet_length(lines)) FROM batches WHERE id > ?1 << 32 AND id <= ?1 << 32 | ${LOW})
+       WHERE no = ?1`,
+    )
+    this.#hush = db.prepare('DELETE FROM control WHERE no = ?')
+    this.#claimed = db.prepare(
+      'SELECT fingerprint, expires_at, run_id FROM claims JOIN runs USING (no) WHERE scope = ? AND key = ?',
+    )
+    this.#claim = db.prepare('INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?, ?)')
+    this.#known = db.prepare('SELECT 1 FROM runs WHERE run_id = ?')
+    this.#createRun = db.prepare(
+      `INSERT INTO runs (run_id, session_id, request_id, trace_id, provider, model, durability, title, created_at,
+       owner, epoch, epochs, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, '[[1,1]]', 'running')`,
+    )
+    this.#createRequest = db.prepare('INSERT INTO requests VALUES (?, ?)')
+    this.#takeOver = db.prepare(
+      `UPDATE runs SET owner = ?3, epoch = epoch + 1, epochs = json_insert(epochs, '$[#]', json_array(epoch + 1, ?4))
+       WHERE no = ?1 AND owner = ?2 AND status = 'running'`,
+    )
+    this.#taken = db.prepare('SELECT epoch, durability FROM runs WHERE no = ?')
+    this.#tail = db.prepare(
+      `SELECT id & ${LOW} AS first, epoch, last, crc, lines FROM batches
+       WHERE id > ?1 << 32 AND id <= ?1 << 32 | ${LOW} ORDER BY id DESC LIMIT 1`,
+    )
+    this.#send = db.prepare(
+      `INSERT INTO control (no, request) SELECT no, ?2 FROM runs WHERE no = ?1 AND status = 'running'`,
+    )
+    this.#heard = db.prepare('DELETE FROM control WHERE id = ?')
+    this.#dataVersion = db.prepare('PRAGMA data_version')
+  }
+
+  /** Throws what SQLite throws; then nothing of the group is stored. */
+  commit(group: WriteGroup): { outcomes: [number, Outcome][]; others: boolean } {
+    const outcomes: [number, Outcome][] = []
+    this.#level(group.sync)
+    this.#db.exec('BEGIN IMMEDIATE')
+    try {
+      const others = this.#othersWrote()
+      group.writes.forEach((write, index) => {
+        const outcome = this.#write(write)
+        if (outcome) outcomes.push([index, outcome])
+      })
+      this.#db.exec('COMMIT')
+      return { outcomes, others }
+    } catch (thrown) {
+      this.#rollBack()
+      throw thrown
+    }
+  }
+
+  /** With FULL the log is synced in each commit; with NORMAL before a checkpoint only. */
+  #level(sync: boolean): void {
+    if (sync === this.#sync) return
+    this.#db.exec(`PRAGMA synchronous = ${sync ? 'FULL' : 'NORMAL'}`)
+    this.#sync = sync
+  }
+
+  #rollBack(): void {
+    try {
+      this.#db.exec('ROLLBACK')
+    } catch {
+      // SQLite rolls back by itself after some errors, and says so when asked to do it again.
+    }
+  }
+
+  /** The number changes when any other connection commits. */
+  #othersWrote(): boolean {
+    const { data_version } = this.#dataVersion.get() as { data_version: unknown }
+    const changed = this.#version !== undefined && data_version !== this.#version
+    this.#version = data_version
+    return changed
+  }
+
+  #write(write: Write): Outcome | undefined {
+    switch (write.type) {
+      case 'append':
+        return this.#appendBatch(write.no, write.batch, write.end)
+      case 'create':
+        return this.#create(write)
+      case 'take_over':
+        return this.#take(write)
+      case 'send':
+        this.#send.run(write.no, write.request)
+        return undefined
+      case 'heard':
+        this.#heard.run(write.id)
+        return undefined
+      case 'prune':
+        return prune(this.#db, write.policy, write.now)
+    }
+  }
+
+  #appendBatch(no: number, batch: StoredBatch, end: RunEnd | undefined): Outcome | undefined {
+    const { first, epoch, last, lines } = batch
+    const { changes } = this.#append.run(no, first, epoch, last, checksum(no, batch), lines)
+    if (Number(changes) === 0) return this.#refusal(no, epoch)
+    if (!end) return undefined
+    const { status, ended_at, finish_reason = null, error, usage } = end
+    this.#end.run(no, status, last, ended_at, finish_reason, jsonOrNull(error), jsonOrNull(usage))
+    this.#hush.run(no)
+    return undefined
+  }
+
+  #refusal(no: number, epoch: number): Outcome {
+    const run = this.#status.get(no) as { epoch: number; status: string } | undefined
+    if (!run) return { type: 'refused', why: 'run_unknown' }
+    return { type: 'refused', why: run.epoch === epoch && run.status !== 'running' ? 'run_ended' : 'stale_owner' }
+  }
+
+  #create(write: Extract<Write, { type: 'create' }>): Outcome {
+    const { beginning: run, request, batch, end, owner, claim } = write
+    const before = claim && this.#claimant(claim, run.created_at)
+    if (before) return before
+    if (this.#known.get(run.run_id)) return { type: 'refused', why: 'run_exists' }
+    const { run_id, session_id, request_id, trace_id, provider, model, durability, title, created_at } = run
+    const ids = [run_id, session_id, request_id, trace_id, provider, model, durability, title, created_at]
+    const no = Number(this.#createRun.run(...ids, owner).lastInsertRowid)
+    this.#createRequest.run(no, request)
+    this.#appendBatch(no, batch, end)
+    if (claim) this.#claim.run(claim.scope, claim.key, claim.fingerprint, no, claim.expires_at)
+    return { type: 'created', no }
+  }
+
+  /** The run that holds the key, unless its time is up. */
+  #claimant({ scope, key, fingerprint }: IdempotencyClaim, now: number): Outcome | undefined {
+    const claimed = this.#claimed.get(scope, key) as
+      | { fingerprint: string; expires_at: number; run_id: RunId }
+      | undefined
+    if (!claimed || claimed.expires_at <= now) return undefined
+    return { type: claimed.fingerprint === fingerprint ? 'existing' : 'conflict', run: claimed.run_id }
+  }
+
+  #take({ no, from, to }: Extract<Write, { type: 'take_over' }>): Outcome {
+    const first = this.#lastSeq(no) + 1
+    if (Number(this.#takeOver.run(no, from, to, first).changes) === 0) return { type: 'missed' }
+    const { epoch, durability } = this.#taken.get(no) as Pick<
+      Extract<Outcome, { type: 'taken' }>,
+      'epoch' | 'durability'
+    >
+    return { type: 'taken', epoch, from: first, durability }
+  }
+
+  /** Of a damaged row not even its `last` can be believed; its key and its line feeds say enough to go on behind it. */
+  #lastSeq(no: number): number {
+    const tail = this.#tail.get(no) as (StoredBatch & { crc: number }) | undefined
+    if (!tail) return 0
+    return checksum(no, tail) === tail.crc ? tail.last : tail.first + Math.max(0, tail.lines.split('\n').length - 2)
+  }
+}
+
+const jsonOrNull = (value: object | undefined) => (value === undefined ? null : JSON.stringify(value))
+
+/** One step of retention: runs that ended first go first. What stays of a run is its row, without what was said. */
+function prune(db: Database, { maxAgeMs = Infinity, maxBytes = Infinity }: RetentionPolicy, now: number): Outcome {
+  const range = 'id > ?1 << 32 AND id <= ?1 << 32 | ' + LOW
+  const oldest = db.prepare(
+    'SELECT no, ended_at, bytes FROM runs WHERE ended_at IS NOT NULL AND pruned = 0 ORDER BY ended_at, no LIMIT 1',
+  )
+  let total = maxBytes === Infinity ? 0 : storedBytes(db)
+  const pruned = { runs: 0, bytes: 0 }
+  let more = true
+  while (pruned.runs < PRUNE_RUNS && pruned.bytes < PRUNE_BYTES) {
+    const run = oldest.get() as { no: number; ended_at: number; bytes: number } | undefined
+    more = run !== undefined && (now - run.ended_at > maxAgeMs || total > maxBytes)
+    if (!run || !more) break
+    db.prepare(`DELETE FROM batches WHERE ${range}`).run(run.no)
+    db.prepare('DELETE FROM requests WHERE no = ?').run(run.no)
+    db.prepare("UPDATE runs SET pruned = 1, bytes = 0, title = '' WHERE no = ?").run(run.no)
+    total -= run.bytes
+    pruned.runs++
+    pruned.bytes += run.bytes
+  }
+  db.prepare('DELETE FROM claims WHERE expires_at <= ?').run(now)
+  // Gives pages back to the disk, 16 MiB at most; the file would keep them for later.
+  db.exec('PRAGMA incremental_vacuum(4096)')
+  return { type: 'pruned', ...pruned, more }
+}
+
+function storedBytes(db: Database): number {
+  const { bytes } = db
+    .prepare(
+      `SELECT (SELECT coalesce(sum(bytes), 0) FROM runs) + (SELECT coalesce(sum(octet_length(lines)), 0) FROM runs
+       JOIN batches ON id > no << 32 AND id <= no << 32 | ${LOW} WHERE status = 'running') AS bytes`,
+    )
+    .get() as { bytes: number }
+  return bytes
+}

@@ -1,0 +1,93 @@
+import { RunletError } from '../core/error.ts'
+
+/** SQLite's primary result codes that mean something of their own here: https://sqlite.org/rescode.html */
+const BUSY = 5
+const CORRUPT = 11
+const FULL = 13
+const CANNOT_OPEN = 14
+const NOT_A_DATABASE = 26
+
+/** The primary result code of what SQLite threw; undefined for anything else. */
+function resultCode(thrown: unknown): number | undefined {
+  if (!(thrown instanceof Error) || !('errcode' in thrown)) return undefined
+  return typeof thrown.errcode === 'number' ? thrown.errcode & 0xff : undefined
+}
+
+/** True if another connection holds the lock that was needed. */
+export const isBusy = (thrown: unknown) => resultCode(thrown) === BUSY
+
+/** True if there is no file to open, or none that may be. */
+export const cannotOpen = (thrown: unknown) => resultCode(thrown) === CANNOT_OPEN
+
+/** The typed error for what SQLite threw while it read `path`. */
+export function readError(path: string, thrown: unknown): RunletError {
+  const code = resultCode(thrown)
+  if (code === BUSY || code === CORRUPT || code === NOT_A_DATABASE) return storeError(path, thrown)
+  return new RunletError('internal', {
+    reason: 'store_unreadable',
+    temporary: false,
+    message: `reading ${path} failed. Check the disk`,
+    cause: thrown,
+  })
+}
+
+/** The typed error for what SQLite threw while it opened or wrote `path`. */
+export function storeError(path: string, thrown: unknown): RunletError {
+  switch (resultCode(thrown)) {
+    case BUSY:
+      return new RunletError('internal', {
+        reason: 'store_locked',
+        message: `another program keeps ${path} locked; close what has it open for writing (a database browser, a backup), then try again`,
+        cause: thrown,
+      })
+    case FULL:
+      return new RunletError('internal', {
+        reason: 'disk_full',
+        status: 507,
+        temporary: false,
+        message: `there is no room left for ${path}: nothing more is stored, what is stored can still be read. Free some space ("runlet prune" forgets old runs), then start again`,
+        cause: thrown,
+      })
+    case CORRUPT:
+      return new RunletError('internal', {
+        reason: 'store_corrupt',
+        temporary: false,
+        message: `${path} is damaged. Move it away together with its -wal file and start with a new one; "sqlite3 FILE .recover" may save what it held`,
+        cause: thrown,
+      })
+    case NOT_A_DATABASE:
+      return notAStore(path, 'is not a database', thrown)
+    case CANNOT_OPEN:
+      return unwritable(path, thrown)
+    default:
+      return new RunletError('internal', {
+        reason: 'store_failed',
+        temporary: false,
+        message: `writing ${path} failed: nothing more is stored, because what the disk holds is not certain any more. Check the disk, then start again`,
+        cause: thrown,
+      })
+  }
+}
+
+export function notAStore(path: string, what: string, cause?: unknown): RunletError {
+  return new RunletError('invalid_request', {
+    reason: 'store_not_a_database',
+    message: `${path} ${what}, so runs cannot be kept in it; it was left as it is. Name another file`,
+    cause,
+  })
+}
+
+export function newerStore(path: string, version: number, known: number): RunletError {
+  return new RunletError('unsupported', {
+    reason: 'store_newer',
+    message: `${path} was written by a later Runlet (format ${version}; this one knows ${known}) and was left as it is. Update Runlet, or name another file`,
+  })
+}
+
+export function unwritable(path: string, cause: unknown): RunletError {
+  return new RunletError('forbidden', {
+    reason: 'store_unwritable',
+    message: `${path} cannot be opened for writing. Check that its folder exists and belongs to you, or name another file`,
+    cause,
+  })
+}

@@ -1,0 +1,48 @@
+/** The writer thread of a SQLite store: takes groups, commits them, answers. Started by `sqlite-queue.ts`. */
+import { utimesSync } from 'node:fs'
+import { parentPort, workerData } from 'node:worker_threads'
+import { Committer } from './sqlite-commit.ts'
+import { loadSqlite } from './sqlite-driver.ts'
+import { isBusy } from './sqlite-errors.ts'
+import { openForWriting } from './sqlite-file.ts'
+import type { GroupAnswer, ToWriter, WriteGroup, WriterSettings } from './sqlite-group.ts'
+
+const settings = workerData as WriterSettings
+const db = openForWriting(await loadSqlite(), settings.path, settings)
+const committer = new Committer(db)
+let stopped = false
+
+parentPort!.on('message', (message: ToWriter) => {
+  if (message !== 'close') return parentPort!.postMessage(answerTo(message))
+  db.close()
+  parentPort!.close()
+})
+
+function answerTo(group: WriteGroup): GroupAnswer {
+  if (stopped) return { type: 'failed', errcode: undefined, text: 'a write failed before', stopped }
+  try {
+    const committed = committer.commit(group)
+    ring()
+    return { type: 'committed', ...committed }
+  } catch (thrown) {
+    // A lock that did not come free left nothing half done. Anything else may have: after a failed sync the kernel
+    // takes the lost pages for written, so that trying again would succeed without storing them.
+    stopped = !isBusy(thrown)
+    return { type: 'failed', ...described(thrown), stopped }
+  }
+}
+
+/**
+ * Tells other processes that there is something to read: they watch the file. SQLite writes to its log before a
+ * commit can be seen, and nothing afterwards, so that watching the log would wake them too early. It fails if the file
+ * was moved away, and then what was committed is lost.
+ */
+function ring(): void {
+  const now = Date.now() / 1000
+  utimesSync(settings.path, now, now)
+}
+
+function described(thrown: unknown): { errcode: number | undefined; text: string } {
+  const errcode = thrown instanceof Error && 'errcode' in thrown ? Number(thrown.errcode) : undefined
+  return { errcode, text: thrown instanceof Error ? thrown.message : String(thrown) }
+}

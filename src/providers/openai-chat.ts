@@ -1,0 +1,96 @@
+import type { ModelInfo, ModelRequest, Provider, ProviderEvent } from '../core/provider.ts'
+import { isRecord } from '../wire/json.ts'
+import { chatError, errorIn } from './openai-chat-errors.ts'
+import { chatBody, chatStream } from './openai-chat-parse.ts'
+import { chatRequest, dialectOf, type ChatDialect } from './openai-chat-request.ts'
+import { callIds } from './shared/call-ids.ts'
+import { eventsOf, MAX_FRAME } from './shared/events.ts'
+import { httpClient, type HttpAnswer } from './shared/http.ts'
+import type { Peer } from './shared/peer.ts'
+import { badFrame } from './shared/refusal.ts'
+
+export interface OpenaiChatOptions {
+  /** Sent as a bearer token, to the origin of `baseUrl` only. Leave it out for servers that ask for none. */
+  readonly apiKey?: string | undefined
+  /** Default `https://api.openai.com/v1`. A URL without a path gets `/v1`. */
+  readonly baseUrl?: string | undefined
+  /** Sent with every request, for servers that want more: Azure's `api-key`, OpenRouter's `http-referer`. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** What this server accepts, where it differs from what its host name lets us expect. */
+  readonly dialect?: Partial<ChatDialect>
+  /** Longest wait for a connection. Milliseconds. Default 10,000. */
+  readonly connectMs?: number
+}
+
+const API = 'openai-chat'
+const MAX_ERROR_BODY = 64 << 10
+
+/**
+ * OpenAI's Chat Completions, and everyone who speaks it: Azure, OpenRouter, Groq, Mistral, DeepSeek, xAI, vLLM,
+ * llama.cpp, LM Studio. https://platform.openai.com/docs/api-reference/chat
+ */
+export function openaiChat(options: OpenaiChatOptions = {}): Provider {
+  const { apiKey, headers, connectMs } = options
+  const baseUrl = withVersion(options.baseUrl ?? 'https://api.openai.com/v1')
+  const http = httpClient({
+    provider: API,
+    baseUrl,
+    apiKey,
+    ...(headers ? { headers } : {}),
+    ...(connectMs === undefined ? {} : { connectMs }),
+  })
+  const { peer } = http
+  const dialect = { ...dialectOf(new URL(baseUrl).hostname), ...options.dialect }
+
+  async function* stream(
+    request: ModelRequest,
+    { signal }: { readonly signal: AbortSignal },
+  ): AsyncGenerator<readonly ProviderEvent[], void, undefined> {
+    const body = chatRequest(request, dialect)
+    const answer = await http.send('/chat/completions', { body, accept: 'text/event-stream', signal })
+    if (answer.status >= 400) throw await refusalOf(peer, answer)
+    const about = { peer, model: request.model, ids: callIds(request.messages), endMark: dialect.endMark }
+    const streamed = answer.mediaType === 'text/event-stream'
+    yield* eventsOf(answer, streamed ? chatStream(about) : chatBody(about))
+  }
+
+  async function models({ signal }: { readonly signal: AbortSignal }): Promise<ModelInfo[]> {
+    const answer = await http.send('/models', { accept: 'application/json', signal })
+    if (answer.status >= 400) throw await refusalOf(peer, answer)
+    return modelsIn(peer, await answer.text(MAX_FRAME))
+  }
+
+  return { api: API, capabilities: ['tools', 'reasoning', 'usage'], stream, models }
+}
+
+function withVersion(baseUrl: string): string {
+  return URL.canParse(baseUrl) && new URL(baseUrl).pathname === '/' ? new URL('/v1', baseUrl).href : baseUrl
+}
+
+async function refusalOf(peer: Peer, answer: HttpAnswer) {
+  const words = await answer.text(MAX_ERROR_BODY)
+  let json: unknown
+  try {
+    json = JSON.parse(words)
+  } catch {
+    // A proxy's page: the status has to say it all.
+  }
+  const error = errorIn(json) ?? (isRecord(json) ? json : {})
+  return chatError(peer, error, { status: answer.status, header: answer.header, words })
+}
+
+/** `{"data":[{"id","created"}]}`; Together and others send the list alone. */
+function modelsIn(peer: Peer, text: string): ModelInfo[] {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (error) {
+    throw badFrame(peer, 1, text, error)
+  }
+  const list = isRecord(json) ? json['data'] : json
+  if (!Array.isArray(list)) throw badFrame(peer, 1, text)
+  return list.filter(isRecord).flatMap(({ id, created }) => {
+    if (typeof id !== 'string') return []
+    return [typeof created === 'number' && created > 0 ? { id, created_at: created * 1000 } : { id }]
+  })
+}

@@ -1,0 +1,62 @@
+import { Hono, type Context } from 'hono'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { RunletError, toRunletError } from '../../core/error.ts'
+import type { HttpContext, HttpEnv, Route } from './env.ts'
+import { guard, type GuardOptions } from './guard.ts'
+import { problem } from './problem.ts'
+
+/** Routes behind the guard. Whatever is thrown becomes problem details; nothing of an unexpected error is told. */
+export function createApp(
+  routes: readonly Route[],
+  http: HttpContext,
+  security: Omit<GuardOptions, 'open'>,
+): Hono<HttpEnv> {
+  const app = new Hono<HttpEnv>()
+  const open = new Set(routes.flatMap((route) => (route.open ? [route.path] : [])))
+  app.use('*', guard({ ...security, open }))
+  for (const route of routes) app.on(route.method, route.path, (c) => route.handle(c, http))
+  for (const [path, methods] of methodsByPath(routes)) {
+    app.all(path, (c) => {
+      c.header('Allow', methods.join(', '))
+      throw new RunletError('invalid_request', {
+        status: 405,
+        reason: 'method_not_allowed',
+        message: `${c.req.method.slice(0, 20)} is not possible here; ${methods.join(' and ')} ${methods.length > 1 ? 'are' : 'is'}`,
+      })
+    })
+  }
+  app.notFound((c) => answer(c, unknownPath(c.req.path)))
+  app.onError((thrown, c) => {
+    const error = toRunletError(thrown)
+    if (error.status >= 500) {
+      const run_id = c.get('runId')
+      http.onDiagnostic({
+        level: 'error',
+        code: 'request_failed',
+        message: `${c.req.method} ${c.req.path} failed: ${error.reason}`,
+        cause: thrown,
+        ...(run_id === undefined ? {} : { run_id }),
+      })
+    }
+    return answer(c, error)
+  })
+  return app
+}
+
+function answer(c: Context<HttpEnv>, error: RunletError): Response {
+  const { status, headers, body } = problem(error, c.get('runId'))
+  return c.body(body, status as ContentfulStatusCode, headers)
+}
+
+function methodsByPath(routes: readonly Route[]): Map<string, string[]> {
+  const methods = new Map<string, string[]>()
+  for (const { method, path } of routes) methods.set(path, [...(methods.get(path) ?? []), method])
+  return methods
+}
+
+function unknownPath(path: string): RunletError {
+  return new RunletError('not_found', {
+    reason: 'path_unknown',
+    message: `there is nothing at ${JSON.stringify(path.slice(0, 100))}; runs are at /v1/runs`,
+  })
+}

@@ -1,0 +1,116 @@
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import type { Context } from 'hono'
+import { ANY_EPOCH, START, type Cursor } from '../../core/cursor.ts'
+import type { RunView } from '../../core/fold.ts'
+import type { Run } from '../../engine/runtime.ts'
+import type { RunHeader } from '../../core/log.ts'
+import type { HttpContext, HttpEnv } from './env.ts'
+import { nodeSink } from './node-sink.ts'
+import type { Reading } from './reader.ts'
+import type { Spelling } from './spelling.ts'
+import { webSink } from './web-sink.ts'
+
+export interface StreamOptions {
+  readonly spelling: Spelling
+  /** Default: from the start. */
+  readonly after?: Cursor | undefined
+  /** Begin with the folded state of everything stored, instead of `after`. */
+  readonly snapshot?: boolean
+  /** Response headers besides those that every stream has. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** Called if the connection ends before the run does. */
+  readonly onDisconnect?: () => void
+}
+
+/** Answers with a run as it goes on. What is wrong with the cursor is thrown before anything is sent. */
+export async function streamRun(
+  c: Context<HttpEnv>,
+  http: HttpContext,
+  run: Run,
+  options: StreamOptions,
+): Promise<Response> {
+  http.readers.checkOpen()
+  const { format, framing, compact } = options.spelling
+  const stop = new AbortController()
+  const place = options.snapshot ? await snapshotOf(run) : { cursor: options.after ?? START, view: undefined }
+  const header = await run.header()
+  const opened = await openRecords(run, place.cursor, header, stop.signal)
+  // An `EventSource` comes back after every end; this is the way to tell it that there is no more.
+  if (framing === 'sse' && header.status !== 'running' && place.cursor.seq === header.cursor.seq && !place.view) {
+    return c.body(null, 204, { 'Cache-Control': 'no-store', ...options.headers })
+  }
+  const encoder = format.open(header, { framing, ...(compact === undefined ? {} : { compact }) })
+  const headers = {
+    'Content-Type': encoder.contentType,
+    'Cache-Control': 'no-cache, no-transform',
+    'X-Accel-Buffering': 'no',
+    ...options.headers,
+  }
+  if (c.req.method === 'HEAD') {
+    stop.abort()
+    return c.body(null, 200, headers)
+  }
+  const reading: Reading = {
+    ...opened,
+    run,
+    encoder,
+    stop,
+    snapshot: place.view,
+    cursor: {
+      epoch: place.cursor.epoch === ANY_EPOCH ? header.cursor.epoch : place.cursor.epoch,
+      seq: place.cursor.seq,
+    },
+    live: header.cursor.seq,
+    onDisconnect: options.onDisconnect,
+  }
+  return respond(c, http, reading, headers)
+}
+
+/**
+ * Straight to Node's response where there is one: an idle reader then costs FIGURES, and the headers leave at once.
+ * Elsewhere a web stream.
+ */
+function respond(
+  c: Context<HttpEnv>,
+  { readers, limits }: HttpContext,
+  reading: Reading,
+  headers: Readonly<Record<string, string>>,
+): Response {
+  const response = c.env?.outgoing
+  if (response && 'writableNeedDrain' in response) {
+    response.writeHead(200, { ...Object.fromEntries(c.res.headers), ...headers })
+    // Otherwise they leave together with the first bytes, which are there already.
+    if (!reading.first && reading.encoder.start().length === 0) response.flushHeaders()
+    readers.add(reading, nodeSink(response, limits.maxPendingBytes))
+    return RESPONSE_ALREADY_SENT
+  }
+  const { sink, body } = webSink(limits.maxPendingBytes)
+  readers.add(reading, sink)
+  return c.body(body, 200, headers)
+}
+
+/**
+ * Begins to read, and throws what is wrong with the cursor. Behind the last entry, the next one may take as long as
+ * the model does: there a reading that does not wait judges the cursor.
+ */
+async function openRecords(
+  run: Run,
+  after: Cursor,
+  header: RunHeader,
+  signal: AbortSignal,
+): Promise<Pick<Reading, 'records' | 'first'>> {
+  const records = run.read({ after, follow: true, signal })[Symbol.asyncIterator]()
+  if (after.seq < header.cursor.seq) return { records, first: await records.next() }
+  for await (const _ of run.read({ after, follow: false, signal })) break
+  return { records }
+}
+
+/** The folded state and its place. A place needs its epoch, so the owner must not change while the state is read. */
+async function snapshotOf(run: Run): Promise<{ readonly view: RunView; readonly cursor: Cursor }> {
+  for (;;) {
+    const before = await run.header()
+    const view = await run.view()
+    const { cursor } = await run.header()
+    if (cursor.epoch === before.cursor.epoch) return { view, cursor: { epoch: cursor.epoch, seq: view.seq } }
+  }
+}

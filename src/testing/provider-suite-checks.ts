@@ -1,0 +1,62 @@
+/** What holds for every list of provider events, and what a list comes to. */
+import assert from 'node:assert/strict'
+import { isRunletError, type RunletError } from '../core/error.ts'
+import type { StopReason } from '../core/event.ts'
+import type { ProviderEvent } from '../core/provider.ts'
+import type { Decoded } from './every-split.ts'
+import type { ExpectedAnswer } from './provider-suite.ts'
+
+/** `start` first and once, `done` last and once or, after a fault, never; nothing empty, nothing half, nothing twice. */
+export function holdOrder(events: readonly ProviderEvent[], complete: boolean): void {
+  const ids = new Set<string>()
+  events.forEach((event, i) => {
+    assert.equal(event.type === 'start', i === 0, `${event.type} at place ${i}`)
+    assert.equal(event.type === 'done', complete && i === events.length - 1, `${event.type} at place ${i}`)
+    if (event.type === 'text' || event.type === 'reasoning') holdText(event.text)
+    if (event.type === 'tool_call_delta') holdText(event.json)
+    if (event.type !== 'tool_call') return
+    assert(event.call_id !== '' && !ids.has(event.call_id), `call id "${event.call_id}" is empty, or there twice`)
+    assert.equal(Object.prototype.toString.call(event.input), '[object Object]', 'the input of a call is an object')
+    ids.add(event.call_id)
+  })
+  if (complete) assert.equal(events.at(-1)?.type, 'done')
+}
+
+function holdText(text: string): void {
+  assert.notEqual(text, '', 'a delta is never empty')
+  assert(text.isWellFormed(), `a delta holds half a character: ${JSON.stringify(text)}`)
+}
+
+export interface Sum extends Omit<ExpectedAnswer, 'calls' | 'reason'> {
+  readonly calls: readonly Extract<ProviderEvent, { type: 'tool_call' }>[]
+  readonly reason: StopReason | undefined
+}
+
+/** What a list of events comes to. */
+export function sumOf(events: readonly ProviderEvent[]): Sum {
+  const of = <Type extends ProviderEvent['type']>(type: Type) =>
+    events.filter((event): event is Extract<ProviderEvent, { type: Type }> => event.type === type)
+  const done = of('done')[0]
+  return {
+    model: of('start')[0]?.model ?? '',
+    text: of('text').reduce((all, event) => all + event.text, ''),
+    reasoning: of('reasoning').reduce((all, event) => all + event.text, ''),
+    calls: of('tool_call'),
+    citations: of('citations').flatMap((event) => event.citations),
+    reason: done?.reason,
+    usage: done?.usage,
+  }
+}
+
+/** Events and fault in a form that `deepEqual` compares by meaning. */
+export function comparable({ out, fault }: Decoded<ProviderEvent>): unknown {
+  if (fault === undefined) return { out }
+  const { code, reason, message, temporary } = asRunletError(fault)
+  return { out, fault: { code, reason, message, temporary } }
+}
+
+export function asRunletError(fault: unknown): RunletError {
+  assert(isRunletError(fault), `it threw ${String(fault)}`)
+  assert.notEqual(fault.provider, undefined, 'an error names its provider')
+  return fault
+}

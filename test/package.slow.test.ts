@@ -1,0 +1,94 @@
+/** What `npm publish` would publish, unpacked as its users get it. Needs the build that `npm test` makes first. */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+const repo = fileURLToPath(new URL('..', import.meta.url))
+const manifest: { version: string; bin: Record<string, string>; exports: Record<string, string> } = JSON.parse(
+  readFileSync(join(repo, 'package.json'), 'utf8'),
+)
+
+/** The folder of somebody who installed it. */
+let user: string
+let files: string[]
+
+beforeAll(() => {
+  user = mkdtempSync(join(tmpdir(), 'runlet-package-'))
+  const packed = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', user], {
+    cwd: repo,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const [{ filename, files: entries }] = JSON.parse(packed) as [{ filename: string; files: { path: string }[] }]
+  files = entries.map(({ path }) => path)
+  mkdirSync(join(user, 'node_modules/runlet'), { recursive: true })
+  execFileSync('tar', ['-xzf', join(user, filename), '-C', join(user, 'node_modules/runlet'), '--strip-components=1'])
+  // Its dependencies are those of this checkout: nothing is fetched.
+  symlinkSync(join(repo, 'node_modules'), join(user, 'node_modules/runlet/node_modules'))
+})
+afterAll(() => rmSync(user, { recursive: true, force: true }))
+
+describe('the package', () => {
+  test('holds the build, its documents, and nothing else', () => {
+    const built = /^dist\/(?:[a-z0-9]+(?:-[a-z0-9]+)*\/)*[a-z0-9]+(?:-[a-z0-9]+)*(?:\.js|\.d\.ts)$/
+    const others = files.filter((path) => !built.test(path) && !path.startsWith('dist/page/'))
+    expect(others.toSorted()).toEqual([
+      'CHANGELOG.md',
+      'LICENSE',
+      'PROTOCOL.md',
+      'README.md',
+      ...others.filter((path) => path.startsWith('docs/')).toSorted(),
+      'package.json',
+    ])
+  })
+
+  test('holds nothing that has no source any more; if it does, remove dist and build again', () => {
+    const modules = files.filter((path) => /^dist\/(?!page\/).*\.js$/.test(path))
+    const source = (path: string) => join(repo, path.replace(/^dist\//, 'src/').replace(/\.js$/, '.ts'))
+    expect(modules.filter((path) => !existsSync(source(path)))).toEqual([])
+    expect(modules.filter((path) => !files.includes(path.replace(/\.js$/, '.d.ts')))).toEqual([])
+    expect(modules.length).toBeGreaterThan(50)
+  })
+
+  test('names every file that its manifest names', () => {
+    const named = [...Object.values(manifest.exports), ...Object.values(manifest.bin)].map((path) =>
+      path.replace('./', ''),
+    )
+    expect(named.filter((path) => !files.includes(path))).toEqual([])
+  })
+})
+
+describe('whoever installs it', () => {
+  const run = (script: string) =>
+    execFileSync(process.execPath, ['--input-type=module', '-e', script], { cwd: user, encoding: 'utf8' })
+
+  for (const entry of Object.keys(manifest.exports).filter((name) => !name.endsWith('.json'))) {
+    const specifier = `runlet${entry.slice(1)}`
+    test(`can import ${specifier}, which prints nothing and keeps nothing alive`, () => {
+      expect(
+        run(
+          `const names = Object.keys(await import('${specifier}')); if (names.length === 0) throw new Error('empty')`,
+        ),
+      ).toBe('')
+    })
+  }
+
+  test('cannot import what is not public', () => {
+    expect(() => run("await import('runlet/dist/engine/run.js')")).toThrow('ERR_PACKAGE_PATH_NOT_EXPORTED')
+  })
+
+  for (const [name, path] of Object.entries(manifest.bin)) {
+    test(`can run ${name}`, () => {
+      const program = join(user, 'node_modules/runlet', path)
+      expect(readFileSync(program, 'utf8').split('\n')[0]).toBe('#!/usr/bin/env node')
+      // npm makes a program executable when it installs it; a checkout that is linked has only the mode of the build.
+      expect(statSync(program).isFile()).toBe(true)
+      expect(execFileSync(process.execPath, [program, '--version'], { cwd: user, encoding: 'utf8' })).toBe(
+        `${manifest.version}\n`,
+      )
+    })
+  }
+})
