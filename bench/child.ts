@@ -79,7 +79,8 @@ export function answer(procedures: Procedures): void {
       })
       .then(
         (result) => reply({ id, result }),
-        (error: unknown) => reply({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+        (error: unknown) =>
+          reply({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
       )
   })
   process.on('disconnect', () => process.exit())

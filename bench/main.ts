@@ -42,12 +42,16 @@ async function main(): Promise<void> {
   const machine = thisMachine()
   const date = new Date().toISOString()
   console.log(`$ ${command}\n${date}\n${machineText(machine)}`)
-  console.log(`Medians of ${values.quick ? 'one short round: not for comparison' : 'five rounds'}; ratios round by round to 1×.\n`)
+  console.log(
+    `Medians of ${values.quick ? 'one short round: not for comparison' : 'five rounds'}; ratios round by round to 1×.\n`,
+  )
 
   mkdirSync(RESULTS, { recursive: true })
   const results: GroupResult[] = []
   for (const name of wanted.filter(isGroup)) {
-    results.push(await runGroup(name, { quick: values.quick, ...(values.profile ? { profiles: join(RESULTS, 'profiles') } : {}) }))
+    results.push(
+      await runGroup(name, { quick: values.quick, ...(values.profile ? { profiles: join(RESULTS, 'profiles') } : {}) }),
+    )
   }
 
   const rows = results.flatMap(({ tables }) => tables.flatMap(judge))
@@ -60,7 +64,10 @@ async function main(): Promise<void> {
   if (results.some(({ failure }) => failure !== undefined)) process.exitCode = 1
 }
 
-async function runGroup(name: GroupName, options: { readonly quick: boolean; readonly profiles?: string }): Promise<GroupResult> {
+async function runGroup(
+  name: GroupName,
+  options: { readonly quick: boolean; readonly profiles?: string },
+): Promise<GroupResult> {
   const lab = openLab(options)
   const begun = performance.now()
   const seconds = () => Math.round((performance.now() - begun) / 100) / 10

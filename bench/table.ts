@@ -51,7 +51,10 @@ export function judge({ rows }: Table): Judged[] {
   })
 }
 
-const roleNames = { limit: 'limit', baseline: '1×', peer: 'peer', runlet: 'Runlet' } as const satisfies Record<Role, string>
+const roleNames = { limit: 'limit', baseline: '1×', peer: 'peer', runlet: 'Runlet' } as const satisfies Record<
+  Role,
+  string
+>
 
 /** The table as text, one line per row. */
 export function renderTable(table: Table): string {
@@ -68,7 +71,10 @@ export function renderTable(table: Table): string {
   const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]!.length))) ?? []
   const numbers = new Set([2, 4])
   const text = lines.map((line) =>
-    line.map((cell, i) => (numbers.has(i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!))).join('  ').trimEnd(),
+    line
+      .map((cell, i) => (numbers.has(i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
+      .join('  ')
+      .trimEnd(),
   )
   return [`${table.title}, ${table.unit}`, ...text.map((line) => `  ${line}`)].join('\n')
 }

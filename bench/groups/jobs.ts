@@ -10,7 +10,11 @@ export interface JobRow extends Omit<Row, 'samples'> {
 }
 
 /** Does the jobs in turns, each in its own process, and makes one figure of each round. */
-export async function jobRows(lab: Lab, rows: readonly JobRow[], figure: (round: RoundResult) => number): Promise<Row[]> {
+export async function jobRows(
+  lab: Lab,
+  rows: readonly JobRow[],
+  figure: (round: RoundResult) => number,
+): Promise<Row[]> {
   const lines: { row: JobRow; child: Child<JobProcedures>; samples: number[] }[] = []
   for (const row of rows) {
     const child = lab.job(row.job)

@@ -3,9 +3,9 @@ import type { Child } from '../child.ts'
 import { pause } from '../clock.ts'
 import type { HostProcedures, Usage } from '../host/main.ts'
 import type { Lab } from '../lab.ts'
-import type { Ask } from '../load/line.ts'
+import { askFor } from '../relays/ask.ts'
 import { relays, type RelayName } from '../relays/index.ts'
-import type { Dialect, Listening, Relay } from '../relays/relay.ts'
+import type { Listening, Relay } from '../relays/relay.ts'
 import { answerText } from '../source/body.ts'
 import type { Row, Table, Target } from '../table.ts'
 import type { Group } from './group.ts'
@@ -55,7 +55,11 @@ async function openRelay(lab: Lab, name: RelayName): Promise<RelayLine> {
 /** One answer, read by a client that shares nothing with the one that counts. */
 async function verify({ title, dialect }: Relay, listening: Listening): Promise<void> {
   const { method, path, headers, body } = askFor(dialect, listening)
-  const response = await fetch(`http://127.0.0.1:${listening.port}${path}`, { method, headers: { ...headers }, body: body ?? null })
+  const response = await fetch(`http://127.0.0.1:${listening.port}${path}`, {
+    method,
+    headers: { ...headers },
+    body: body ?? null,
+  })
   const texts: string[] = []
   const parser = createParser({
     onEvent({ data }) {
@@ -67,10 +71,6 @@ async function verify({ title, dialect }: Relay, listening: Listening): Promise<
   if (texts.length !== TOKENS || texts.join('') !== answerText(TOKENS)) {
     throw new Error(`${title}: its answer is not what the source said (${texts.length} of ${TOKENS} tokens)`)
   }
-}
-
-export function askFor({ ask }: Dialect, { headers }: Listening): Ask {
-  return { ...ask, headers: { ...ask.headers, ...headers } }
 }
 
 async function measure(lab: Lab, { name, host, listening, perSecond, cpuNs }: RelayLine): Promise<void> {
@@ -87,7 +87,13 @@ async function measure(lab: Lab, { name, host, listening, perSecond, cpuNs }: Re
 }
 
 /** Runs something in the middle of a flood, which it lets come to its end. */
-async function flood(lab: Lab, name: RelayName, listening: Listening, warmupMs: number, act: () => Promise<void>): Promise<void> {
+async function flood(
+  lab: Lab,
+  name: RelayName,
+  listening: Listening,
+  warmupMs: number,
+  act: () => Promise<void>,
+): Promise<void> {
   const { title, dialect } = relays[name]
   const load = lab.load()
   await load.call('flood', { port: listening.port, ask: askFor(dialect, listening), tokens: TOKENS, runs: RUNS })
@@ -99,7 +105,11 @@ async function flood(lab: Lab, name: RelayName, listening: Listening, warmupMs: 
 }
 
 function tables(lines: readonly RelayLine[]): Table[] {
-  const row = (name: RelayName, samples: number[]): Row => ({ title: relays[name].title, role: relays[name].role, samples })
+  const row = (name: RelayName, samples: number[]): Row => ({
+    title: relays[name].title,
+    role: relays[name].role,
+    samples,
+  })
   const load = `${RUNS} runs at once of ${TOKENS.toLocaleString('en')} tokens`
   return [
     {

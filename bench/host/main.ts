@@ -2,6 +2,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { answer } from '../child.ts'
 import { micros } from '../clock.ts'
+import type { FanoutServer, OpenStream } from '../fanouts/fanout.ts'
+import { fanouts, type FanoutName } from '../fanouts/index.ts'
 import { relays, type RelayName } from '../relays/index.ts'
 import type { Listening, Relay, RelayOptions } from '../relays/relay.ts'
 
@@ -12,10 +14,32 @@ export interface Usage {
   readonly atUs: number
 }
 
+let fanout: FanoutServer | undefined
+let stream: OpenStream | undefined
+
 const procedures = {
   async startRelay(name: RelayName, options: RelayOptions): Promise<Listening> {
     const relay: Relay = relays[name]
     return (await relay.load())(options)
+  },
+
+  async startFanout(name: FanoutName): Promise<Listening> {
+    fanout = await (await fanouts[name].load())()
+    const { port, headers } = fanout
+    return headers ? { port, headers } : { port }
+  },
+
+  /** Makes a stream that is silent until `produce`. Resolves with its path. */
+  async openStream(): Promise<string> {
+    stream = await fanout!.open()
+    return stream.path
+  },
+
+  /** Resolves with the time of the first event. */
+  async produce(events: number, perBatch: number): Promise<number> {
+    const begun = micros()
+    await stream!.produce(events, perBatch)
+    return begun
   },
 
   usage(): Usage {

@@ -17,5 +17,7 @@ export function expectSame<T>(what: string, actual: T, expected: T): void {
 
 function excerpt(value: unknown): string {
   const text = String(value)
-  return text.length <= 60 ? JSON.stringify(text) : `${text.length} characters that end ${JSON.stringify(text.slice(-40))}`
+  return text.length <= 60
+    ? JSON.stringify(text)
+    : `${text.length} characters that end ${JSON.stringify(text.slice(-40))}`
 }

@@ -76,6 +76,12 @@ export interface Ask {
 
 /** A request as bytes. */
 export function requestBytes({ method, path, headers = {}, body = '' }: Ask, port: number): Buffer {
-  const fields = Object.entries({ host: `127.0.0.1:${port}`, 'content-length': String(Buffer.byteLength(body)), ...headers })
-  return Buffer.from(`${method} ${path} HTTP/1.1\r\n${fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`)
+  const fields = Object.entries({
+    host: `127.0.0.1:${port}`,
+    'content-length': String(Buffer.byteLength(body)),
+    ...headers,
+  })
+  return Buffer.from(
+    `${method} ${path} HTTP/1.1\r\n${fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`,
+  )
 }

@@ -11,11 +11,11 @@ export async function startHandRelay({ sourceUrl }: RelayOptions): Promise<Liste
     req.resume()
     const asking = ask((answer) => {
       res.writeHead(200, sseHeaders)
-      const utf8 = new TextDecoder()
+      answer.setEncoding('utf8')
       let rest = ''
       let seq = 0
-      answer.on('data', (chunk: Buffer) => {
-        const lines = (rest + utf8.decode(chunk, { stream: true })).split('\n')
+      answer.on('data', (chunk: string) => {
+        const lines = (rest + chunk).split('\n')
         rest = lines.pop()!
         let room = true
         for (const line of lines) {

@@ -1,9 +1,6 @@
 import type { Role } from '../table.ts'
 import type { Ask } from '../load/line.ts'
 
-
-
-
 /** A server that asks the source for an answer and passes it on to a client as server-sent events. */
 export interface Relay {
   readonly title: string

@@ -14,7 +14,10 @@ export function thisMachine() {
 }
 function commit() {
     try {
-        return execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+        return execFileSync('git', ['describe', '--always', '--dirty'], {
+            encoding: 'utf8',
+            stdio: ['ignore', 'pipe', 'ignore'],
+        }).trim();
     }
     catch {
         return 'unknown';

@@ -28,7 +28,10 @@ export function renderTable(table) {
     ]);
     const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column].length))) ?? [];
     const numbers = new Set([2, 4]);
-    const text = lines.map((line) => line.map((cell, i) => (numbers.has(i) ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('  ').trimEnd());
+    const text = lines.map((line) => line
+        .map((cell, i) => (numbers.has(i) ? cell.padStart(widths[i]) : cell.padEnd(widths[i])))
+        .join('  ')
+        .trimEnd());
     return [`${table.title}, ${table.unit}`, ...text.map((line) => `  ${line}`)].join('\n');
 }
 /** Three digits that count; more only in whole numbers. */

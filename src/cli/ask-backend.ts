@@ -1,16 +1,16 @@
-/** Where `ask` has its run made: by the daemon, if it would do the same as this process, else here. */
+/**
+ * Where `ask` has its run made: by the daemon, if it would do the same as this process, else here. The parts of an
+ * engine are loaded only where they are needed: with a daemon, `ask` is a small program.
+ */
+import type { Places } from '../config/places.ts'
 import { RunletError } from '../core/error.ts'
 import type { StartRequest } from '../engine/request.ts'
-import { toolFactories } from '../tools/index.ts'
 import type { Backend } from './backend.ts'
-import { compose, providersOf } from './compose.ts'
-import { daemonBackend } from './daemon-backend.ts'
 import type { DaemonRecord } from './daemon.ts'
 import { findDaemon } from './daemon.ts'
 import { chooseModel } from './model.ts'
 import { digestOf } from './settings.ts'
 import type { Settings } from './settings.ts'
-import { storeBackend } from './store-backend.ts'
 
 export interface AskWish {
   readonly command: string
@@ -29,22 +29,23 @@ export interface AskBackend {
 export async function askBackend(settings: Settings, wish: AskWish): Promise<AskBackend> {
   const { config, places, store, cwd } = settings
   const { model, session, command, detach } = wish
-  const providers = async () => providersOf(config)
+  const providers = async () => (await import('./compose.ts')).providersOf(config)
   const chosen = await chooseModel(config, providers, {
     ...(model === undefined ? {} : { flag: model }),
     session: session !== undefined,
     command,
   })
-  const tools = wish.tools.includes('all') ? Object.keys(toolFactories) : wish.tools
+  const tools = wish.tools.includes('all') ? await everyTool() : wish.tools
   const request = { ...chosen, ...(tools.length > 0 ? { tools } : {}) }
 
   const daemon = findDaemon(places.daemon)
   const difference = daemon ? differenceTo(daemon, settings, tools) : 'no daemon runs'
-  const served = daemon && difference === undefined ? await daemonBackend(daemon, places) : undefined
+  const served = daemon && difference === undefined ? await reach(daemon, places) : undefined
   if (served) return { backend: served, request }
   if (detach) throw cannotDetach(difference ?? 'the daemon does not answer', command)
 
-  const parts = compose(config, { ...(tools.length > 0 ? { toolRoot: cwd } : {}) })
+  const [{ compose }, { storeBackend }] = await Promise.all([import('./compose.ts'), import('./store-backend.ts')])
+  const parts = compose(config, tools.length > 0 ? { toolRoot: cwd } : {})
   const backend = await storeBackend(store, parts.powers)
   return {
     backend: {
@@ -56,6 +57,16 @@ export async function askBackend(settings: Settings, wish: AskWish): Promise<Ask
     },
     request,
   }
+}
+
+async function reach(daemon: DaemonRecord, places: Places): Promise<Backend | undefined> {
+  const { daemonBackend } = await import('./daemon-backend.ts')
+  return daemonBackend(daemon, places)
+}
+
+async function everyTool(): Promise<string[]> {
+  const { toolFactories } = await import('../tools/index.ts')
+  return Object.keys(toolFactories)
 }
 
 /** Why the daemon would not do what this process would do; undefined if it would. */

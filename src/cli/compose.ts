@@ -61,17 +61,23 @@ function providerOf(name: string, settings: ProviderSettings, config: Config): P
     const known = Object.keys(apis)
     const meant = nearest(api, known)
     const hint = meant ? `did you mean "${meant}"?` : `there are ${known.join(', ')}`
-    return unusable(api, new RunletError('unsupported', {
-      reason: 'api_unknown',
-      message: `${config.where('providers', name, 'api')}: there is no API "${api}"; ${hint}`,
-    }))
+    return unusable(
+      api,
+      new RunletError('unsupported', {
+        reason: 'api_unknown',
+        message: `${config.where('providers', name, 'api')}: there is no API "${api}"; ${hint}`,
+      }),
+    )
   }
   if (keyNeeded && apiKey === undefined) {
-    return unusable(api, new RunletError('unauthorized', {
-      reason: 'key_missing',
-      message: `${name} needs a key, and ${apiKeyEnv} is not set where Runlet runs. Set it and try again: export ${apiKeyEnv}=…`,
-      provider: name,
-    }))
+    return unusable(
+      api,
+      new RunletError('unauthorized', {
+        reason: 'key_missing',
+        message: `${name} needs a key, and ${apiKeyEnv} is not set where Runlet runs. Set it and try again: export ${apiKeyEnv}=…`,
+        provider: name,
+      }),
+    )
   }
   try {
     return apis[api]({ base_url: baseUrl, api_key: apiKey })

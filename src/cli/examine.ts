@@ -78,7 +78,8 @@ async function examineConfig(places: Places): Promise<{ finding: Finding; config
       return { config, finding: { name: 'config', state: 'absent', text } }
     }
     const { path, kind, trust } = config.source
-    const whose = kind === 'home' ? 'yours' : trust === 'trusted' ? 'trusted' : 'not trusted, and asking for nothing that needs it'
+    const whose =
+      kind === 'home' ? 'yours' : trust === 'trusted' ? 'trusted' : 'not trusted, and asking for nothing that needs it'
     return { config, finding: { name: 'config', state: 'ok', text: `${path} (${whose})` } }
   } catch (thrown) {
     return { finding: broken('config', thrown) }

@@ -40,14 +40,20 @@ export async function chooseModel(
   if (name !== undefined) return Object.hasOwn(config.specialists, name) ? specialist(config, name) : { model: name }
   const found = (await openaiModel(config, providers)) ?? (await ollamaModel(providers))
   if (found !== undefined) return { model: found }
-  throw new RunletError('invalid_request', {
+  throw nothingToAsk(command)
+}
+
+function nothingToAsk(command: string): RunletError {
+  const ways: [way: string, what: string][] = [
+    ['export OPENAI_API_KEY=…', 'use OpenAI'],
+    ['ollama pull qwen3', 'use a model on this machine (https://ollama.com)'],
+    [`${command} ask --model sim "hello"`, 'try it offline, with the simulator'],
+  ]
+  const width = Math.max(...ways.map(([way]) => way.length))
+  const lines = ways.map(([way, what]) => `  ${way.padEnd(width)}   ${what}`)
+  return new RunletError('invalid_request', {
     reason: 'model_missing',
-    message: [
-      'there is no model to ask: OPENAI_API_KEY is not set, and no Ollama with a model answers. Do one of these:',
-      '  export OPENAI_API_KEY=…                 use OpenAI',
-      '  ollama pull qwen3                       use a model on this machine (https://ollama.com)',
-      `  ${command} ask --model sim "hello"${' '.repeat(Math.max(1, 16 - command.length))}try it offline, with the simulator`,
-    ].join('\n'),
+    message: `there is no model to ask: OPENAI_API_KEY is not set, and no Ollama with a model answers. Do one of these:\n${lines.join('\n')}`,
   })
 }
 

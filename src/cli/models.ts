@@ -9,6 +9,13 @@ interface ModelsFlags {
   readonly json?: boolean
 }
 
+/** What `--model` takes, and what it stands for where that is not itself. */
+interface ModelRow {
+  readonly model: string
+  readonly alias_of?: string
+  readonly specialist?: string
+}
+
 /** How long a provider may take to list its models. Milliseconds. */
 const PATIENCE_MS = 5_000
 
@@ -46,16 +53,19 @@ async function models({ json }: ModelsFlags): Promise<void> {
         }
       }),
     )
-    const rows = [
+    const rows: ModelRow[] = [
       ...listed.flat(),
       ...Object.entries(config.aliases).map(([alias, model]) => ({ model: alias, alias_of: model })),
-      ...Object.entries(config.specialists).map(([name, { model, url }]) => ({ model: name, specialist: model ?? url })),
+      ...Object.entries(config.specialists).map(([name, { model, url }]) => ({
+        model: name,
+        specialist: model ?? url,
+      })),
     ]
     if (json) return await printJson(rows)
     await printLines(
-      rows.map((row) => {
-        const target = 'alias_of' in row ? row.alias_of : 'specialist' in row ? row.specialist : undefined
-        return sanitiseLine(target === undefined ? row.model : `${row.model} -> ${target}`)
+      rows.map(({ model, alias_of, specialist }) => {
+        const target = alias_of ?? specialist
+        return sanitiseLine(target === undefined ? model : `${model} -> ${target}`)
       }),
     )
   } finally {

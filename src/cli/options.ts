@@ -4,7 +4,10 @@ import { myPlaces, storePlace } from './settings.ts'
 import type { Settings } from './settings.ts'
 
 export const storeOption = () =>
-  new Option('--store <place>', 'where runs are kept: a file, sqlite:PATH, or memory: (default: runlet.db in your home)')
+  new Option(
+    '--store <place>',
+    'where runs are kept: a file, sqlite:PATH, or memory: (default: runlet.db in your home)',
+  )
 
 /** A whole number from `least` on. */
 export function countOption(flags: string, description: string, least = 1): Option {

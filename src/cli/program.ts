@@ -41,9 +41,7 @@ export function createProgram(): Command {
     addSim,
   ]
   for (const add of commands) add(program)
-  for (const command of program.commands) {
-    command.copyInheritedSettings(program).helpOption('-h, --help', 'explain this command')
-  }
+  for (const command of program.commands) command.helpOption('-h, --help', 'explain this command')
   return program
 }
 

@@ -1,4 +1,5 @@
 /** How a command ends: the lines on stderr and the exit status. */
+import { inspect } from 'node:util'
 import { CommanderError } from 'commander'
 import { errorCodes, isRunletError, toRunletError } from '../core/error.ts'
 import type { RunletError } from '../core/error.ts'
@@ -64,7 +65,7 @@ function causes(error: RunletError): string[] {
   for (let cause = error.cause; cause !== undefined; cause = cause instanceof Error ? cause.cause : undefined) {
     if (isRunletError(cause)) lines.push(`because: ${cause.message} (${cause.code}, ${cause.reason})`)
     else if (cause instanceof Error) lines.push(`because: ${cause.stack ?? cause.message}`)
-    else lines.push(`because: ${String(cause)}`)
+    else lines.push(`because: ${inspect(cause)}`)
   }
   return lines
 }

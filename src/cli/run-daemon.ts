@@ -1,14 +1,16 @@
 /** The daemon: a store, an engine and an HTTP server in one process, until a signal ends it. */
 import { dirname } from 'node:path'
 import { makePrivateFolder } from '../config/places.ts'
-import type { Clock } from '../core/clock.ts'
+import type { CancelTimer } from '../core/clock.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Diagnostic, Runtime } from '../engine/runtime.ts'
 import { createRuntime } from '../engine/runtime.ts'
 import { openLog } from '../logs/index.ts'
+import type { Listening } from '../servers/http/server.ts'
 import { createHttpServer } from '../servers/http/server.ts'
 import { tokenFile } from '../servers/http/token.ts'
 import { compose } from './compose.ts'
+import type { DaemonRecord } from './daemon.ts'
 import { claimDaemon, daemonRunning, findDaemon } from './daemon.ts'
 import { digestOf } from './settings.ts'
 import type { Settings } from './settings.ts'
@@ -56,15 +58,9 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
     })
     const listening = await server.listen()
     const { url } = listening
-    let release = () => {}
-    try {
-      const record = { version: 1, url, pid: process.pid, started: Date.now(), store, cwd } as const
-      release = claimDaemon(places.daemon, { ...record, settings: digestOf(config) })
-    } catch (error) {
-      await listening.close()
-      throw error
-    }
-    const stopRecovering = repeat(systemClock, RECOVER_MS, () => runtime.recover(), onDiagnostic)
+    const record = { version: 1, url, pid: process.pid, started: Date.now(), store, cwd } as const
+    const release = await claim(places.daemon, { ...record, settings: digestOf(config) }, listening)
+    const stopRecovering = keepRecovering(runtime, onDiagnostic)
     return {
       url,
       runtime,
@@ -82,29 +78,34 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
   }
 }
 
-/** Does something again and again, one at a time; returns how to stop it. */
-function repeat(
-  clock: Clock,
-  everyMs: number,
-  work: () => Promise<unknown>,
-  onDiagnostic: (diagnostic: Diagnostic) => void,
-): () => void {
-  let stopped = false
-  let stop = () => {}
-  const next = () => {
-    stop = clock.after(everyMs, () => {
-      work()
-        .catch((cause: unknown) =>
-          onDiagnostic({ level: 'error', code: 'recover_failed', message: 'looking for dead runs failed', cause }),
-        )
-        .finally(() => {
-          if (!stopped) next()
-        })
-    })
+/** Whoever comes second lets go of its port again. */
+async function claim(path: string, record: DaemonRecord, listening: Listening): Promise<() => void> {
+  try {
+    return claimDaemon(path, record)
+  } catch (error) {
+    await listening.close()
+    throw error
   }
-  next()
+}
+
+/** Looks for dead runs again and again, one look at a time; returns how to stop that. */
+function keepRecovering(runtime: Runtime, onDiagnostic: (diagnostic: Diagnostic) => void): () => void {
+  let cancelTimer: CancelTimer | undefined
+  let stopped = false
+  const look = async () => {
+    try {
+      await runtime.recover()
+    } catch (cause) {
+      onDiagnostic({ level: 'error', code: 'recover_failed', message: 'looking for dead runs failed', cause })
+    }
+    if (!stopped) wait()
+  }
+  const wait = () => {
+    cancelTimer = systemClock.after(RECOVER_MS, () => void look())
+  }
+  wait()
   return () => {
     stopped = true
-    stop()
+    cancelTimer?.()
   }
 }

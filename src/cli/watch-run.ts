@@ -44,7 +44,9 @@ function explain(ending: TerminalEvent): void {
     case 'content_filter':
       return complain("the answer stops here because the provider's filter withheld the rest; ask it in other words")
     case 'tool_limit':
-      return complain('the answer stops here because the model called tools too often; raise limits.steps in runlet.toml')
+      return complain(
+        'the answer stops here because the model called tools too often; raise limits.steps in runlet.toml',
+      )
     case 'cancelled':
       if (process.stderr.isTTY) console.error(styleFor(process.stderr, process.env).dim('cancelled'))
       return

@@ -11,6 +11,8 @@ import type { SseFrame } from '../wire/sse.ts'
 import { sse } from '../wire/sse.ts'
 import { unreachable } from './http-errors.ts'
 
+/** One answer of the server that streams, and what guards it. */
+/** What the reading of one response has to know and may do. */
 export interface Connection {
   readonly run: RunId
   readonly baseUrl: string

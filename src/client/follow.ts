@@ -21,6 +21,8 @@ export type OpenEvents = (options: {
   readonly signal: AbortSignal
 }) => AsyncIterable<Batch | Gap>
 
+/** Where to begin, and when to give up. */
+/** From where, for how long, and how stubbornly a run is followed. */
 export interface FollowOptions {
   /** Default: from the start. */
   readonly after?: Cursor
@@ -58,7 +60,8 @@ export async function* follow(
   const { after = START, signal, attempts = 10, clock = systemClock, random = Math.random, onRetry } = options
   let cursor = after
   let failures = 0
-  while (!signal?.aborted) {
+  const stopped = () => signal?.aborted ?? false
+  while (!stopped()) {
     const connection = new AbortController()
     const stop = () => connection.abort(signal?.reason)
     signal?.addEventListener('abort', stop, { once: true })
@@ -73,7 +76,7 @@ export async function* follow(
         const event = next instanceof Batch ? next.entries.at(-1)!.event : undefined
         if (event && isTerminal(event)) return { type: 'ended', event, cursor }
       }
-      if (!signal?.aborted) return { type: 'ended', event: undefined, cursor }
+      if (!stopped()) return { type: 'ended', event: undefined, cursor }
       break
     } catch (thrown) {
       error = toRunletError(thrown)
@@ -81,7 +84,7 @@ export async function* follow(
       signal?.removeEventListener('abort', stop)
       connection.abort()
     }
-    if (signal?.aborted) break
+    if (stopped()) break
     if (!error.temporary) throw error
     if (++failures >= attempts) throw lost(cursor, error)
     // The first attempt after an event goes at once: servers close connections that were fine.

@@ -3,6 +3,8 @@ import { isErrorCode, RunletError } from '../core/error.ts'
 import type { ErrorCode } from '../core/error.ts'
 import { isRecord, type JsonRecord } from '../wire/json.ts'
 
+/** The error for a server that gave no answer at all. */
+/** The error for a connection that could not be made, or that broke: `network`, reason `server_unreachable`. */
 export function unreachable(baseUrl: string, cause: unknown): RunletError {
   return new RunletError('network', {
     reason: 'server_unreachable',

@@ -10,6 +10,8 @@ import type { ModelOptions } from '../core/provider.ts'
 import { eventRecords } from './event-stream.ts'
 import { refusalOf, unreachable } from './http-errors.ts'
 
+/** Which server, what to show it, and when to give it up. */
+/** Which server, and how to reach it. */
 export interface HttpClientOptions {
   /** For example `http://127.0.0.1:7411`. The token goes there and nowhere else. */
   readonly baseUrl: string
@@ -36,16 +38,23 @@ export interface StartBody {
   readonly idempotency_key?: string
 }
 
+/** What the server tells of a run that it has just begun. */
+/** What the server says of a run that it took. */
 export interface StartedRun {
   readonly run_id: RunId
   readonly session_id: string
   readonly status: RunStatus
 }
 
+/** What every call takes. */
+/** What every call takes. */
 export interface CallOptions {
+  /** Ends the call with the signal's reason. What the server does meanwhile goes on. */
   readonly signal?: AbortSignal
 }
 
+/** Where to read from, and how. */
+/** Where a reading of events begins. */
 export interface EventsOptions extends CallOptions {
   /** Default: from the start. */
   readonly after?: Cursor
@@ -72,6 +81,8 @@ export interface HttpClient {
 /** A run as it stands on the wire. */
 type WireHeader = Omit<RunHeader, 'cursor'> & { readonly cursor: string }
 
+/** A client of one server. It holds no connection of its own between calls. */
+/** A client of one server. It holds no connection open by itself, and needs no closing. */
 export function httpClient(options: HttpClientOptions): HttpClient {
   const { token, fetch: send = fetch, silenceMs = 45_000, clock = systemClock } = options
   const baseUrl = options.baseUrl.replace(/\/+$/, '')

@@ -21,7 +21,7 @@ export interface Config {
   readonly tools: readonly string[]
   readonly limits: NonNullable<ConfigFile['limits']>
   /** `FILE:LINE:COLUMN` of a setting, or the place around it. */
-  where(...path: string[]): string
+  readonly where: (...path: string[]) => string
 }
 
 export interface ConfigSource {
@@ -216,7 +216,7 @@ function providersOf(file: ConfigFile, env: Environment): Record<string, Provide
 function specialistsOf(file: ConfigFile): Record<string, Specialist> {
   const specialists: Record<string, Specialist> = {}
   for (const [name, { aliases = [], ...specialist }] of Object.entries(file.specialists ?? {})) {
-    for (const called of [name, ...aliases]) specialists[called] = specialist as Specialist
+    for (const called of [name, ...aliases]) specialists[called] = specialist
   }
   return specialists
 }

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { nearest } from '../core/near.ts'
 
-const name = z
+const nameText = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, 'is no name: use letters, digits, "_", "-" and ".", at most 64')
 const model = z.string().min(1, 'is empty; name a model as provider/model, or an alias')
@@ -17,7 +17,10 @@ const provider = z.strictObject({
   server: z.enum(['llama.cpp', 'vllm', 'ollama']).optional(),
   api_key_env: z
     .string()
-    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'is not the name of an environment variable; the key itself does not belong here')
+    .regex(
+      /^[A-Za-z_][A-Za-z0-9_]*$/,
+      'is not the name of an environment variable; the key itself does not belong here',
+    )
     .optional(),
 })
 
@@ -25,7 +28,7 @@ const specialist = z.strictObject({
   model: model.optional(),
   url: url.optional(),
   system: z.string().optional(),
-  aliases: z.array(name).optional(),
+  aliases: z.array(nameText).optional(),
 })
 
 const limits = z.strictObject({
@@ -40,9 +43,9 @@ const limits = z.strictObject({
 const file = z.strictObject({
   default_model: model.optional(),
   tools: z.array(z.string()).optional(),
-  providers: z.record(name, provider).optional(),
-  aliases: z.record(name, model).optional(),
-  specialists: z.record(name, specialist).optional(),
+  providers: z.record(nameText, provider).optional(),
+  aliases: z.record(nameText, model).optional(),
+  specialists: z.record(nameText, specialist).optional(),
   limits: limits.optional(),
 })
 
@@ -111,13 +114,13 @@ function isPlainUrl(text: string): boolean {
 /** The keys of a file that only a trusted one may carry: where requests go, and which secret goes with them. */
 export function privilegedKeys(checked: ConfigFile): readonly string[][] {
   const found: string[][] = []
-  for (const [provider, settings] of Object.entries(checked.providers ?? {})) {
+  for (const [name, settings] of Object.entries(checked.providers ?? {})) {
     for (const key of ['base_url', 'api_key_env'] as const) {
-      if (settings[key] !== undefined) found.push(['providers', provider, key])
+      if (settings[key] !== undefined) found.push(['providers', name, key])
     }
   }
-  for (const [specialist, settings] of Object.entries(checked.specialists ?? {})) {
-    if (settings.url !== undefined) found.push(['specialists', specialist, 'url'])
+  for (const [name, settings] of Object.entries(checked.specialists ?? {})) {
+    if (settings.url !== undefined) found.push(['specialists', name, 'url'])
   }
   return found
 }

@@ -33,7 +33,7 @@ export class OwnerLock {
     const file = this.#file(this.id)
     closeSync(openSync(file, 'wx', 0o600))
     const lock = new this.#sqlite.DatabaseSync(file)
-    lock.exec('PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE')
+    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
     this.#lock = lock
   }
 

@@ -51,23 +51,28 @@ const SCHEMA = `
 `
 
 /**
- * Makes sure that `path` is a store of this format, creating it if nothing is there. Throws `unsupported`
- * (`store_newer`), `invalid_request` (`store_not_a_database`) and `forbidden` (`store_unwritable`) without touching
- * the file, and as `storeError`.
+ * Opens a store for reading; makes the file if there is none. Throws `unsupported` (`store_newer`), `invalid_request`
+ * (`store_not_a_database`) and `forbidden` (`store_unwritable`) without touching the file, and as `storeError`.
  */
-export function prepareFile(sqlite: Sqlite, path: string, { busyTimeoutMs }: FileOptions): void {
+export function openStore(sqlite: Sqlite, path: string, { busyTimeoutMs }: FileOptions): Database {
   try {
     makeDirectory(dirname(path))
     accessSync(dirname(path), constants.W_OK)
-    if (existsSync(path)) accessSync(path, constants.R_OK | constants.W_OK)
-    else makeFile(path)
+    if (!existsSync(path)) makeFile(path)
+    else if (statSync(path).isFile()) accessSync(path, constants.R_OK | constants.W_OK)
+    else throw new Error('not a file')
   } catch (cause) {
     throw unwritable(path, cause)
   }
+  let db: Database | undefined
   try {
-    const made = statSync(path).size > 0 && inspect(sqlite, path, busyTimeoutMs)
-    if (!made) create(sqlite, path, busyTimeoutMs)
+    const ours = statSync(path).size > 0 && inspect(sqlite, path, busyTimeoutMs)
+    db = new sqlite.DatabaseSync(path, { timeout: busyTimeoutMs })
+    if (!ours) create(db, busyTimeoutMs)
+    db.exec('PRAGMA query_only = 1; PRAGMA cache_size = -8000')
+    return db
   } catch (thrown) {
+    db?.close()
     throw isRunletError(thrown) ? thrown : storeError(path, thrown)
   }
 }
@@ -81,12 +86,6 @@ export function openForWriting(sqlite: Sqlite, path: string, options: FileOption
   if (options.maxFileBytes !== undefined) {
     db.exec(`PRAGMA max_page_count = ${Math.floor(options.maxFileBytes / PAGE_BYTES)}`)
   }
-  return db
-}
-
-export function openForReading(sqlite: Sqlite, path: string, { busyTimeoutMs }: FileOptions): Database {
-  const db = new sqlite.DatabaseSync(path, { timeout: busyTimeoutMs })
-  db.exec('PRAGMA query_only = 1; PRAGMA cache_size = -8000')
   return db
 }
 
@@ -133,20 +132,15 @@ function inspect(sqlite: Sqlite, path: string, timeout: number): boolean {
   }
 }
 
-function create(sqlite: Sqlite, path: string, timeout: number): void {
-  const db = new sqlite.DatabaseSync(path, { timeout })
-  try {
-    db.exec(`PRAGMA page_size = ${PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA synchronous = FULL`)
-    // Two processes may come to a new file at once. SQLite does not wait for the lock that changes the mode.
-    patiently(timeout, () => db.exec('PRAGMA journal_mode = WAL'))
-    db.exec('BEGIN IMMEDIATE')
-    if (pragma(db, 'application_id') !== APPLICATION) {
-      db.exec(`${SCHEMA}; PRAGMA application_id = ${APPLICATION}; PRAGMA user_version = ${FORMAT}`)
-    }
-    db.exec('COMMIT')
-  } finally {
-    db.close()
+function create(db: Database, timeout: number): void {
+  db.exec(`PRAGMA page_size = ${PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA synchronous = FULL`)
+  // Two processes may come to a new file at once. SQLite does not wait for the lock that changes the mode.
+  patiently(timeout, () => db.exec('PRAGMA journal_mode = WAL'))
+  db.exec('BEGIN IMMEDIATE')
+  if (pragma(db, 'application_id') !== APPLICATION) {
+    db.exec(`${SCHEMA}; PRAGMA application_id = ${APPLICATION}; PRAGMA user_version = ${FORMAT}`)
   }
+  db.exec('COMMIT')
 }
 
 function pragma(db: Database, name: string): number {

@@ -46,6 +46,9 @@ export class StoredRuns {
   readonly #request: Statement
   readonly #step: Statement
   readonly #control: Statement
+  readonly #running: Statement
+  /** By condition: there are eight. */
+  readonly #lists = new Map<string, Statement>()
 
   constructor(db: Database) {
     this.#db = db
@@ -53,6 +56,9 @@ export class StoredRuns {
     this.#request = db.prepare('SELECT request FROM requests WHERE no = ?')
     this.#control = db.prepare(
       'SELECT id, run_id, request FROM control JOIN runs USING (no) WHERE owner = ? ORDER BY id',
+    )
+    this.#running = db.prepare(
+      `SELECT *, ${LAST_SEQ} AS at FROM runs WHERE status = 'running' AND owner <> ? ORDER BY no`,
     )
     // The batch that holds the first entry asked for may begin before it.
     this.#step = db.prepare(
@@ -92,17 +98,18 @@ export class StoredRuns {
       values.push(value)
     }
     const where = conditions.join(' AND ')
-    const rows = this.#db
-      .prepare(`SELECT *, ${LAST_SEQ} AS at FROM runs WHERE ${where} ORDER BY created_at DESC, no DESC LIMIT ?`)
-      .all(...values, limitOf(limit)) as Columns[]
-    return rows.map(headerOf)
+    let statement = this.#lists.get(where)
+    if (!statement) {
+      const order = 'ORDER BY created_at DESC, no DESC LIMIT ?'
+      statement = this.#db.prepare(`SELECT *, ${LAST_SEQ} AS at FROM runs WHERE ${where} ${order}`)
+      this.#lists.set(where, statement)
+    }
+    return (statement.all(...values, limitOf(limit)) as Columns[]).map(headerOf)
   }
 
   /** Running runs of other owners. */
   running(owner: string): { readonly owner: string; readonly header: RunHeader }[] {
-    const rows = this.#db
-      .prepare(`SELECT *, ${LAST_SEQ} AS at FROM runs WHERE status = 'running' AND owner <> ? ORDER BY no`)
-      .all(owner) as Columns[]
+    const rows = this.#running.all(owner) as Columns[]
     return rows.map((row) => ({ owner: row.owner, header: headerOf(row) }))
   }
 

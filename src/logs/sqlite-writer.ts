@@ -14,9 +14,15 @@ let stopped = false
 
 parentPort!.on('message', (message: ToWriter) => {
   if (message !== 'close') return parentPort!.postMessage(answerTo(message))
-  db.close()
+  close()
   parentPort!.close()
 })
+
+/** Leaves one file: everything that the log holds moves into the database, unless others are at work in it. */
+function close(): void {
+  if (!stopped) db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  db.close()
+}
 
 function answerTo(group: WriteGroup): GroupAnswer {
   if (stopped) return { type: 'failed', errcode: undefined, text: 'a write failed before', stopped }

@@ -13,7 +13,7 @@ import type { ReadSource } from './reader.ts'
 import { checkKept, RunReader } from './reader.ts'
 import { loadSqlite } from './sqlite-driver.ts'
 import { readError } from './sqlite-errors.ts'
-import { openForReading, prepareFile } from './sqlite-file.ts'
+import { openStore } from './sqlite-file.ts'
 import { ForeignRuns } from './sqlite-foreign.ts'
 import type { OwnedRun } from './sqlite-owned.ts'
 import { append, refusal, storedBatch } from './sqlite-owned.ts'
@@ -43,9 +43,7 @@ export async function sqliteLog(path: string, options: SqliteLogOptions = {}): P
   const file = absolute(path)
   const settings = { path: file, busyTimeoutMs, ...(maxFileBytes === undefined ? {} : { maxFileBytes }) }
   const sqlite = await loadSqlite()
-  prepareFile(sqlite, file, settings)
-
-  const db = openForReading(sqlite, file, settings)
+  const db = openStore(sqlite, file, settings)
   const rows = new StoredRuns(db)
   const lock = new OwnerLock(sqlite, file)
   const owned = new Map<RunId, OwnedRun>()
@@ -281,7 +279,7 @@ export async function sqliteLog(path: string, options: SqliteLogOptions = {}): P
     foreign.close()
     for (const { live } of owned.values()) live.dismiss(() => true)
     await queue.drain()
-    // The thread closes last: it does the last checkpoint, off the event loop.
+    // The thread closes last: it tidies the file up, off the event loop.
     db.close()
     await queue.close()
     lock.release()

@@ -55,13 +55,18 @@ export function printer(stream: Writable, options: PrinterOptions = {}): Printer
     })
   }
 
+  /** Another writer may have filled the room again. */
+  async function allDrained(): Promise<void> {
+    for (let wait = drained; wait; wait = drained) await wait
+  }
+
   return {
     async write(text) {
       if (text === '' || gone.signal.aborted) return
       pending += text
       midLine = !text.endsWith('\n')
       if (pending.length >= maxLength || (!timer && !drained)) put()
-      while (drained) await drained
+      await allDrained()
       if (!timer) put()
     },
     async flush() {

@@ -7,6 +7,7 @@
  */
 
 /** Characters that are not simply printed. The bidirectional ones reorder what stands around them (CVE-2021-42574). */
+// oxlint-disable-next-line no-control-regex
 const UNSAFE = /[\0-\x08\x0B-\x1F\x7F-\x9F\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/
 const EACH_UNSAFE = new RegExp(UNSAFE, 'g')
 

@@ -26,6 +26,7 @@ export interface FormatClient<State> {
   readonly cursor: Cursor | undefined
 }
 
+/** A format under test, with a client that reads it and what that client should come to know. */
 export interface FormatSuite<State> {
   readonly format: Format
   readonly client: (options: FormatOptions) => FormatClient<State>
@@ -37,11 +38,13 @@ export interface FormatSuite<State> {
   readonly runs?: number
 }
 
+/** One case for any test runner. `run` throws if the format does not hold. */
 export interface SuiteCase {
   readonly name: string
   readonly run: () => void
 }
 
+/** The cases of every framing and form that a format has. */
 export function formatCases<State>(suite: FormatSuite<State>): SuiteCase[] {
   const { format, resumable = true } = suite
   return format.framings.flatMap((framing) =>

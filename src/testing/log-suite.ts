@@ -22,6 +22,7 @@ export interface LogPlace {
   readonly open: (options?: { readonly clock?: Clock }) => Promise<Log>
 }
 
+/** One case for any test runner. */
 export interface LogCase {
   /** A sentence about what a log does. */
   readonly name: string
@@ -29,4 +30,5 @@ export interface LogCase {
   readonly run: (place: LogPlace) => Promise<void>
 }
 
+/** All that a store owes. */
 export const logCases: readonly LogCase[] = [...creating, ...reading, ...following, ...owning, ...keeping]

@@ -9,6 +9,8 @@ export interface LoopbackRequest {
   readonly body: string
 }
 
+/** A server that runs, and what it was asked. */
+/** A server that listens. */
 export interface Loopback {
   readonly url: string
   /** In the order in which they were complete. */

@@ -3,25 +3,22 @@ import assert from 'node:assert/strict'
 import type { ProviderEvent } from '../core/provider.ts'
 import { chunked, decodeAll, everySplit, everyTruncation, type Decoded } from './every-split.ts'
 import { asRunletError, comparable, holdOrder, sumOf, type Sum } from './provider-suite-checks.ts'
-import type { ExpectedAnswer, ExpectedFailure, ProviderSuiteOptions, Recording, SuiteCase } from './provider-suite.ts'
+import type { ExpectedAnswer, ExpectedFailure, ProviderSuite, Recording, SuiteCase } from './provider-suite.ts'
 
-/** Work per recording: beyond it cuts are spread evenly instead of tried everywhere. */
-const BYTES_TO_DECODE = 16 << 20
-
-export function byteCases({ decoder }: ProviderSuiteOptions, recording: Recording): SuiteCase[] {
+export function byteCases({ decoder, maxWork = 16 << 20 }: ProviderSuite, recording: Recording): SuiteCase[] {
   const { name, bytes, mediaType, expected } = recording
   const decoded = (chunks: Iterable<Uint8Array>) => decodeAll(decoder(mediaType), chunks)
-  const stride = Math.ceil(bytes.length ** 2 / BYTES_TO_DECODE)
+  const stride = Math.ceil(bytes.length ** 2 / maxWork)
   return [
     {
       name: `${name}: says what was recorded, in legal order`,
-      run() {
+      async run() {
         holdExpected(decoded([bytes]), expected)
       },
     },
     {
       name: `${name}: says the same however the bytes are cut`,
-      run() {
+      async run() {
         const whole = comparable(decoded([bytes]))
         let at = 0
         for (const chunks of everySplit(bytes)) {
@@ -34,7 +31,7 @@ export function byteCases({ decoder }: ProviderSuiteOptions, recording: Recordin
     },
     {
       name: `${name}: no beginning of it passes for an answer`,
-      run() {
+      async run() {
         const whole = sumOf(decoded([bytes]).out)
         for (const prefix of everyTruncation(bytes, stride)) holdCut(decoded([prefix]), { prefix, whole, recording })
       },

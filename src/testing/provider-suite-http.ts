@@ -6,7 +6,7 @@ import type { ModelRequest, Provider, ProviderEvent } from '../core/provider.ts'
 import { chunked, decodeAll, type Decoded } from './every-split.ts'
 import { loopback, type Loopback } from './loopback.ts'
 import { asRunletError, holdOrder, sumOf } from './provider-suite-checks.ts'
-import type { ExpectedAnswer, ProviderSuiteOptions, RecordedRefusal, Recording, SuiteCase } from './provider-suite.ts'
+import type { ExpectedAnswer, ProviderSuite, RecordedRefusal, Recording, SuiteCase } from './provider-suite.ts'
 
 const request: ModelRequest = {
   model: 'suite-model',
@@ -48,7 +48,7 @@ async function heard(provider: Provider, signal: AbortSignal = new AbortControll
   }
 }
 
-export function overHttp({ make, decoder }: ProviderSuiteOptions, recording: Recording): SuiteCase {
+export function overHttp({ make, decoder }: ProviderSuite, recording: Recording): SuiteCase {
   const { name, bytes, mediaType } = recording
   return served(
     `${name}: says the same over HTTP`,
@@ -77,7 +77,7 @@ function written(response: ServerResponse, bytes: Uint8Array): Promise<void> {
   return new Promise((resolve) => response.write(bytes, () => setImmediate(resolve)))
 }
 
-export function refusalCase({ make }: ProviderSuiteOptions, refusal: RecordedRefusal): SuiteCase {
+export function refusalCase({ make }: ProviderSuite, refusal: RecordedRefusal): SuiteCase {
   const { status, body, headers = {}, ...expected } = refusal
   return served(
     `status ${status} with ${body.slice(0, 60) || 'no body'} is ${refusal.code}`,
@@ -102,7 +102,7 @@ function containsWords(message: string, body: string): boolean {
   return words.some((_, i) => i + 5 <= words.length && message.includes(words.slice(i, i + 5).join(' ')))
 }
 
-export function connectionCases({ make, recordings, models }: ProviderSuiteOptions): SuiteCase[] {
+export function connectionCases({ make, recordings, models }: ProviderSuite): SuiteCase[] {
   const spoken = recordings.find(({ expected }) => !('code' in expected) && expected.text.length > 10)
   assert(spoken, 'the suite needs a recording of an answer with some text')
   const { bytes, mediaType } = spoken

@@ -4,7 +4,7 @@
  * the engine's affair.
  *
  * ```ts
- * for (const { name, run } of providerSuite(options)) test(name, run)
+ * for (const { name, run } of providerCases(options)) test(name, run)
  * ```
  */
 import type { ErrorCode } from '../core/error.ts'
@@ -15,7 +15,9 @@ import type { Decoder } from '../wire/decode.ts'
 import { byteCases } from './provider-suite-bytes.ts'
 import { connectionCases, overHttp, refusalCase } from './provider-suite-http.ts'
 
-export interface ProviderSuiteOptions {
+/** A provider under test: how to make one, and streams that it has to understand. */
+/** A provider under test, and what it is tested with. */
+export interface ProviderSuite {
   /** The provider, pointed at a server of ours. */
   readonly make: (baseUrl: string) => Provider
   /** What turns the bytes of an answer with this media type into events. */
@@ -23,7 +25,10 @@ export interface ProviderSuiteOptions {
   /** At least one of them with text. */
   readonly recordings: readonly Recording[]
   readonly refusals: readonly RecordedRefusal[]
+  /** The body that lists models, and what it tells. */
   readonly models: { readonly body: string; readonly expected: readonly ModelInfo[] }
+  /** Bytes to decode per case and recording: beyond that cuts are spread evenly. Default 16 MiB. */
+  readonly maxWork?: number
 }
 
 /** The bytes of one answer, and what they say. */
@@ -47,6 +52,8 @@ export interface ExpectedAnswer {
   readonly citations?: readonly Citation[]
 }
 
+/** How a recording that is no answer has to end. */
+/** How a recording fails. */
 export interface ExpectedFailure {
   readonly code: ErrorCode
   readonly reason: string
@@ -65,12 +72,16 @@ export interface RecordedRefusal {
   readonly retryAfterMs?: number
 }
 
+/** One case for any test runner. `run` rejects if the provider does not hold. */
+/** One case for any test runner. `run` rejects if the provider does not hold. */
 export interface SuiteCase {
   readonly name: string
-  readonly run: () => void | Promise<void>
+  readonly run: () => Promise<void>
 }
 
-export function providerSuite(options: ProviderSuiteOptions): SuiteCase[] {
+/** The cases for one provider: its recordings, each cut in every way, its refusals, and its connections. */
+/** The cases of one provider. */
+export function providerCases(options: ProviderSuite): SuiteCase[] {
   return [
     ...options.recordings.flatMap((recording) => byteCases(options, recording)),
     ...options.recordings.map((recording) => overHttp(options, recording)),

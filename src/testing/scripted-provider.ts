@@ -12,8 +12,10 @@ export type ScriptLine =
   /** Says nothing and does not react to an abort either: the provider that resists. */
   | 'hang'
 
+/** What one call plays; a function writes it from the request. */
 export type Script = readonly ScriptLine[] | ((request: ModelRequest) => readonly ScriptLine[])
 
+/** A provider that can be asked afterwards what it was asked. */
 export interface ScriptedProvider extends Provider {
   /** What was asked, call by call. */
   readonly requests: ModelRequest[]
@@ -70,6 +72,7 @@ export function says(...pieces: string[]): ScriptLine[] {
   ]
 }
 
+/** Exact usage of so many tokens in and out. */
 export const usage = (input_tokens: number, output_tokens: number) => ({
   input_tokens,
   output_tokens,

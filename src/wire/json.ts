@@ -2,6 +2,7 @@
 import { RunletError } from '../core/error.ts'
 import type { JsonObject, JsonValue } from '../core/json.ts'
 
+/** What foreign JSON may be at most. */
 export interface JsonOptions {
   /** Deepest nesting of arrays and objects. Default 64. Deeper throws `invalid_request`, `json_too_deep`. */
   readonly maxDepth?: number
@@ -54,6 +55,7 @@ export function boundedJson(value: unknown, maxDepth: number = MAX_DEPTH): JsonV
   return value as JsonValue
 }
 
+/** True for objects, and not for arrays and null. */
 export function isRecord(value: unknown): value is JsonRecord {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

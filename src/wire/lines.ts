@@ -2,11 +2,13 @@ import { RunletError } from '../core/error.ts'
 import { decode, type Decoder } from './decode.ts'
 import { utf8Decoder } from './utf8.ts'
 
+/** What a line may be at most. */
 export interface LineOptions {
   /** Longest line accepted, in bytes without its LF. Default 1 MiB. A longer one throws `invalid_request`, `line_too_long`. */
   readonly maxBytes?: number
 }
 
+/** A decoder of lines, which can be asked about the one that is not complete. */
 export interface LineDecoder extends Decoder<string> {
   /** True if the last line came without its LF: whether it counts is for the protocol to say. Known after `end`. */
   readonly cut: boolean

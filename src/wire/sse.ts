@@ -4,6 +4,7 @@ import { RunletError } from '../core/error.ts'
 import { decode, type Decoder } from './decode.ts'
 import { utf8Decoder } from './utf8.ts'
 
+/** One server-sent event, as the stream spells it. */
 export interface SseFrame {
   /** Absent where the stream gives no name; a browser calls that `message`. */
   readonly event?: string | undefined
@@ -13,6 +14,7 @@ export interface SseFrame {
   readonly data: string
 }
 
+/** Limits, and who is told of what is no event. */
 export interface SseOptions {
   /**
    * Most data of one frame, in UTF-16 units, which are never more than its bytes. Default 1 Mi. More, or a line longer
@@ -27,6 +29,7 @@ export interface SseOptions {
   readonly onRetry?: (retryMs: number) => void
 }
 
+/** A decoder of events, which can be asked what stood around them. */
 export interface SseDecoder extends Decoder<SseFrame> {
   /** The frame that lacked its blank line when the stream ended. The standard drops it; so does `end`, which sets this. */
   readonly cut: SseFrame | undefined

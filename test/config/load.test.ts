@@ -54,14 +54,15 @@ test('the documented example loads, with keys from the environment', async () =>
     source: { path: places.config, kind: 'home', trust: 'trusted' },
     model: { name: 'openai/gpt-5-mini', from: 'file' },
     providers: {
-      openai: { api: 'openai-chat', apiKeyEnv: 'OPENAI_API_KEY', configured: false },
-      ollama: { api: 'ollama', baseUrl: 'box:11434', configured: true },
+      openai: { api: 'openai-chat', apiKeyEnv: 'OPENAI_API_KEY', keyNeeded: true, configured: false },
+      ollama: { api: 'ollama', baseUrl: 'box:11434', keyNeeded: false, configured: true },
       local: {
         api: 'gpt-oss',
         baseUrl: 'http://127.0.0.1:8080',
         server: 'llama.cpp',
         apiKeyEnv: 'LOCAL_KEY',
         apiKey: 'sk-local',
+        keyNeeded: true,
         configured: true,
       },
     },
@@ -80,10 +81,34 @@ test('without a file the two providers that need none are there', async () => {
   })
 })
 
-const models: [name: string, file: string | undefined, env: Environment, flags: object, expected: object | undefined][] = [
-  ['a flag goes over everything', 'default_model = "a/file"', { RUNLET_MODEL: 'a/env' }, { model: 'a/flag' }, { name: 'a/flag', from: 'flag' }],
-  ['the file goes over RUNLET_MODEL', 'default_model = "a/file"', { RUNLET_MODEL: 'a/env' }, {}, { name: 'a/file', from: 'file' }],
-  ['RUNLET_MODEL holds where nothing else names one', undefined, { RUNLET_MODEL: ' a/env ' }, {}, { name: 'a/env', from: 'environment' }],
+const models: [
+  name: string,
+  file: string | undefined,
+  env: Environment,
+  flags: object,
+  expected: object | undefined,
+][] = [
+  [
+    'a flag goes over everything',
+    'default_model = "a/file"',
+    { RUNLET_MODEL: 'a/env' },
+    { model: 'a/flag' },
+    { name: 'a/flag', from: 'flag' },
+  ],
+  [
+    'the file goes over RUNLET_MODEL',
+    'default_model = "a/file"',
+    { RUNLET_MODEL: 'a/env' },
+    {},
+    { name: 'a/file', from: 'file' },
+  ],
+  [
+    'RUNLET_MODEL holds where nothing else names one',
+    undefined,
+    { RUNLET_MODEL: ' a/env ' },
+    {},
+    { name: 'a/env', from: 'environment' },
+  ],
   ['an empty RUNLET_MODEL is none', undefined, { RUNLET_MODEL: ' ' }, {}, undefined],
 ]
 for (const [name, file, env, flags, expected] of models) {
@@ -109,18 +134,61 @@ test('in the home folder itself the file is the user’s own', async () => {
 
 const faults: [name: string, file: string, faults: string[]][] = [
   ['a syntax error', 'default_model = \n', ['1:17: invalid value in: default_model =']],
-  ['unknown keys', 'a = 1\n[b]\n', ['1:1: unknown key "a"; known here: default_model, tools, providers, aliases, specialists, limits', '2:2: unknown key "b"; known here: default_model, tools, providers, aliases, specialists, limits']],
-  ['a mistyped key', '# models\ndefualt_model = "x"', ['2:1: unknown key "defualt_model"; did you mean "default_model"?']],
-  ['a mistyped key in a table', '[providers.local]\n  base-url = "http://x"', ['2:3: unknown key "base-url"; did you mean "base_url"?']],
-  ['a mistyped key in an inline table', 'providers.local = { api = "ollama", bas_url = "http://x" }', ['1:37: unknown key "bas_url"; did you mean "base_url"?']],
+  [
+    'unknown keys',
+    'a = 1\n[b]\n',
+    [
+      '1:1: unknown key "a"; known here: default_model, tools, providers, aliases, specialists, limits',
+      '2:2: unknown key "b"; known here: default_model, tools, providers, aliases, specialists, limits',
+    ],
+  ],
+  [
+    'a mistyped key',
+    '# models\ndefualt_model = "x"',
+    ['2:1: unknown key "defualt_model"; did you mean "default_model"?'],
+  ],
+  [
+    'a mistyped key in a table',
+    '[providers.local]\n  base-url = "http://x"',
+    ['2:3: unknown key "base-url"; did you mean "base_url"?'],
+  ],
+  [
+    'a mistyped key in an inline table',
+    'providers.local = { api = "ollama", bas_url = "http://x" }',
+    ['1:37: unknown key "bas_url"; did you mean "base_url"?'],
+  ],
   ['a wrong type', '[limits]\nsteps = "many"', ['2:1: limits.steps must be a number']],
   ['a fraction', '[limits]\nidle_ms = 1.5', ['2:1: limits.idle_ms must be a whole number']],
-  ['a value out of a list', '[providers."my.box"]\napi = "x"\nserver = "vlm"', ['3:1: providers.my.box.server must be one of llama.cpp, vllm, ollama']],
-  ['a base URL with a password', '[providers.x]\nbase_url = "http://me:pw@host"', ['2:1: providers.x.base_url is not an http:// or https:// URL without a user name and a password']],
-  ['a key instead of its variable', '[providers.x]\napi_key_env = "sk-123"', ['2:1: providers.x.api_key_env is not the name of an environment variable; the key itself does not belong here']],
-  ['a name with a slash', '[providers."a/b"]\napi = "x"', ['1:2: providers.a/b is no name: use letters, digits, "_", "-" and ".", at most 64']],
-  ['a specialist of nothing', '[specialists.a]\nsystem = "x"', ['1:2: specialists.a needs a model or a url, and not both']],
-  ['keys inside strings and comments are no keys', 'default_model = """\nsteps = 1"""\n# steps = 2\n[limits]\nsteps = 0', ['5:1: limits.steps must be at least 1']],
+  [
+    'a value out of a list',
+    '[providers."my.box"]\napi = "x"\nserver = "vlm"',
+    ['3:1: providers.my.box.server must be one of llama.cpp, vllm, ollama'],
+  ],
+  [
+    'a base URL with a password',
+    '[providers.x]\nbase_url = "http://me:pw@host"',
+    ['2:1: providers.x.base_url is not an http:// or https:// URL without a user name and a password'],
+  ],
+  [
+    'a key instead of its variable',
+    '[providers.x]\napi_key_env = "sk-123"',
+    ['2:1: providers.x.api_key_env is not the name of an environment variable; the key itself does not belong here'],
+  ],
+  [
+    'a name with a slash',
+    '[providers."a/b"]\napi = "x"',
+    ['1:2: providers.a/b is no name: use letters, digits, "_", "-" and ".", at most 64'],
+  ],
+  [
+    'a specialist of nothing',
+    '[specialists.a]\nsystem = "x"',
+    ['1:2: specialists.a needs a model or a url, and not both'],
+  ],
+  [
+    'keys inside strings and comments are no keys',
+    'default_model = """\nsteps = 1"""\n# steps = 2\n[limits]\nsteps = 0',
+    ['5:1: limits.steps must be at least 1'],
+  ],
 ]
 for (const [name, file, expected] of faults) {
   test(`a faulty file names line, column and fix: ${name}`, async () => {
@@ -160,7 +228,9 @@ for (const [key, line, file] of privileged) {
 }
 
 test('a stranger’s file may choose models, aliases, prompts, tools and limits', async () => {
-  here('default_model = "a/b"\ntools = ["read_file"]\n[aliases]\nx = "a/c"\n[specialists.s]\nmodel = "x"\nsystem = "Hi."\n[limits]\nsteps = 2\n[providers.box]\napi = "ollama"')
+  here(
+    'default_model = "a/b"\ntools = ["read_file"]\n[aliases]\nx = "a/c"\n[specialists.s]\nmodel = "x"\nsystem = "Hi."\n[limits]\nsteps = 2\n[providers.box]\napi = "ollama"',
+  )
   const config = await load()
   expect(config.source?.trust).toBe('untrusted')
   expect(config.tools).toEqual(['read_file'])

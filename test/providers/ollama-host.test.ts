@@ -36,7 +36,6 @@ for (const value of [
   'example.com:99999',
   'example.com:x',
   'user:pw@example.com',
-  'http://',
   'a b',
   'h?x=1',
 ]) {

@@ -7,7 +7,7 @@ import { callIds } from '../../src/providers/shared/call-ids.ts'
 import { decodeAll } from '../../src/testing/every-split.ts'
 import { loopback } from '../../src/testing/loopback.ts'
 import {
-  providerSuite,
+  providerCases,
   type ExpectedAnswer,
   type Recording,
   type RecordedRefusal,
@@ -138,12 +138,12 @@ const options = {
 }
 
 describe('ollama, with its own recordings', () => {
-  for (const { name, run } of providerSuite({ ...options, recordings, refusals })) test(name, run)
+  for (const { name, run } of providerCases({ ...options, recordings, refusals })) test(name, run)
 })
 
 describe.skipIf(recorded.length === 0)('ollama, with what real servers sent', () => {
   if (recorded.length === 0) return
-  for (const { name, run } of providerSuite({ ...options, recordings: recorded, refusals: [] })) test(name, run)
+  for (const { name, run } of providerCases({ ...options, recordings: recorded, refusals: [] })) test(name, run)
 })
 
 const eventsOf = (...lines: object[]): readonly ProviderEvent[] => {

@@ -4,7 +4,7 @@ import { chatBody, chatStream } from '../../src/providers/openai-chat-parse.ts'
 import { openaiChat } from '../../src/providers/openai-chat.ts'
 import { callIds } from '../../src/providers/shared/call-ids.ts'
 import {
-  providerSuite,
+  providerCases,
   type ExpectedAnswer,
   type Recording,
   type RecordedRefusal,
@@ -238,10 +238,10 @@ const options = {
 }
 
 describe('openai-chat, with its own recordings', () => {
-  for (const { name, run } of providerSuite({ ...options, recordings, refusals })) test(name, run)
+  for (const { name, run } of providerCases({ ...options, recordings, refusals })) test(name, run)
 })
 
 describe.skipIf(recorded.length === 0)('openai-chat, with what real servers sent', () => {
   if (recorded.length === 0) return
-  for (const { name, run } of providerSuite({ ...options, recordings: recorded, refusals: [] })) test(name, run)
+  for (const { name, run } of providerCases({ ...options, recordings: recorded, refusals: [] })) test(name, run)
 })

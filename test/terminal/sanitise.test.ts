@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { array, assert, constantFrom, oneof, property, string } from 'fast-check'
 import { expect, test } from 'vitest'
 import { sanitise, sanitiseLine, sanitiser } from '../../src/terminal/sanitise.ts'
 
@@ -14,7 +14,11 @@ const cases: [name: string, input: string, expected: string][] = [
   ['the screen cleared', '\x1b[2J\x1b[H', '␛[2J␛[H'],
   ['the title set, ended by BEL', '\x1b]0;owned\x07', '␛]0;owned␇'],
   ['the clipboard written, ended by ST', '\x1b]52;c;cm0gLXJm\x1b\\', '␛]52;c;cm0gLXJm␛\\'],
-  ['a link whose text lies', '\x1b]8;;http://evil.example\x1b\\bank\x1b]8;;\x1b\\', '␛]8;;http://evil.example␛\\bank␛]8;;␛\\'],
+  [
+    'a link whose text lies',
+    '\x1b]8;;http://evil.example\x1b\\bank\x1b]8;;\x1b\\',
+    '␛]8;;http://evil.example␛\\bank␛]8;;␛\\',
+  ],
   ['a device control string', '\x1bPq#0;1\x1b\\', '␛Pq#0;1␛\\'],
   ['an application command', '\x1b_Gf=100;AAAA\x1b\\', '␛_Gf=100;AAAA␛\\'],
   ['C1 forms of CSI, OSC and ST', '\x9b31m\x9d0;x\x9c', '\\u009b31m\\u009d0;x\\u009c'],
@@ -38,16 +42,32 @@ for (const [name, input, expected] of cases) {
   })
 }
 
-const hostile = fc.array(
-  fc.oneof(
-    fc.constantFrom('\x1b', '\x1b[', '\x9b', '\x1b]', '\x07', '\x1b\\', '\x9c', '\r', '\n', '\r\n', '\t', '\u202e', 'm', '0;', '👩‍🚀'),
-    fc.string({ unit: 'binary', maxLength: 4 }),
+const hostile = array(
+  oneof(
+    constantFrom(
+      '\x1b',
+      '\x1b[',
+      '\x9b',
+      '\x1b]',
+      '\x07',
+      '\x1b\\',
+      '\x9c',
+      '\r',
+      '\n',
+      '\r\n',
+      '\t',
+      '\u202e',
+      'm',
+      '0;',
+      '👩‍🚀',
+    ),
+    string({ unit: 'binary', maxLength: 4 }),
   ),
 )
 
 test('whatever comes, in whatever pieces, only text, tab and LF go out', () => {
-  fc.assert(
-    fc.property(hostile, (pieces) => {
+  assert(
+    property(hostile, (pieces) => {
       const printed = inPieces(pieces)
       expect(printed).toMatch(SAFE)
       expect(printed).toBe(sanitise(pieces.join('')))
@@ -59,13 +79,19 @@ test('whatever comes, in whatever pieces, only text, tab and LF go out', () => {
 test('a filter that forgets between pieces would be noticed', () => {
   const forgetful = (pieces: string[]) => pieces.map(sanitise).join('')
   expect(() =>
-    fc.assert(fc.property(hostile, (pieces) => forgetful(pieces) === sanitise(pieces.join(''))), { numRuns: 20_000 }),
+    assert(
+      property(hostile, (pieces) => forgetful(pieces) === sanitise(pieces.join(''))),
+      { numRuns: 20_000 },
+    ),
   ).toThrow(/Property failed/)
 })
 
 test('text without controls passes unchanged', () => {
-  const plain = fc.string({ unit: 'grapheme' })
-  fc.assert(fc.property(plain, (text) => sanitise(text) === text), { numRuns: 20_000 })
+  const plain = string({ unit: 'grapheme' })
+  assert(
+    property(plain, (text) => sanitise(text) === text),
+    { numRuns: 20_000 },
+  )
 })
 
 test('a report line stays one line', () => {

@@ -1,5 +1,6 @@
 import { createParser } from 'eventsource-parser';
 import { pause } from '../clock.js';
+import { askFor } from '../relays/ask.js';
 import { relays } from '../relays/index.js';
 import { answerText } from '../source/body.js';
 const TOKENS = 1000;
@@ -37,7 +38,11 @@ async function openRelay(lab, name) {
 /** One answer, read by a client that shares nothing with the one that counts. */
 async function verify({ title, dialect }, listening) {
     const { method, path, headers, body } = askFor(dialect, listening);
-    const response = await fetch(`http://127.0.0.1:${listening.port}${path}`, { method, headers: { ...headers }, body: body ?? null });
+    const response = await fetch(`http://127.0.0.1:${listening.port}${path}`, {
+        method,
+        headers: { ...headers },
+        body: body ?? null,
+    });
     const texts = [];
     const parser = createParser({
         onEvent({ data }) {
@@ -50,9 +55,6 @@ async function verify({ title, dialect }, listening) {
     if (texts.length !== TOKENS || texts.join('') !== answerText(TOKENS)) {
         throw new Error(`${title}: its answer is not what the source said (${texts.length} of ${TOKENS} tokens)`);
     }
-}
-export function askFor({ ask }, { headers }) {
-    return { ...ask, headers: { ...ask.headers, ...headers } };
 }
 async function measure(lab, { name, host, listening, perSecond, cpuNs }) {
     await flood(lab, name, listening, lab.quick ? 100 : 300, async () => {
@@ -79,7 +81,11 @@ async function flood(lab, name, listening, warmupMs, act) {
         throw new Error(`${title}: ${failure}`);
 }
 function tables(lines) {
-    const row = (name, samples) => ({ title: relays[name].title, role: relays[name].role, samples });
+    const row = (name, samples) => ({
+        title: relays[name].title,
+        role: relays[name].role,
+        samples,
+    });
     const load = `${RUNS} runs at once of ${TOKENS.toLocaleString('en')} tokens`;
     return [
         {

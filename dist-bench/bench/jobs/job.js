@@ -6,5 +6,7 @@ export function expectSame(what, actual, expected) {
 }
 function excerpt(value) {
     const text = String(value);
-    return text.length <= 60 ? JSON.stringify(text) : `${text.length} characters that end ${JSON.stringify(text.slice(-40))}`;
+    return text.length <= 60
+        ? JSON.stringify(text)
+        : `${text.length} characters that end ${JSON.stringify(text.slice(-40))}`;
 }

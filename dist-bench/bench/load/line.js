@@ -49,6 +49,10 @@ export function openLine(port) {
 }
 /** A request as bytes. */
 export function requestBytes({ method, path, headers = {}, body = '' }, port) {
-    const fields = Object.entries({ host: `127.0.0.1:${port}`, 'content-length': String(Buffer.byteLength(body)), ...headers });
+    const fields = Object.entries({
+        host: `127.0.0.1:${port}`,
+        'content-length': String(Buffer.byteLength(body)),
+        ...headers,
+    });
     return Buffer.from(`${method} ${path} HTTP/1.1\r\n${fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`);
 }

@@ -9,11 +9,11 @@ export async function startHandRelay({ sourceUrl }) {
         req.resume();
         const asking = ask((answer) => {
             res.writeHead(200, sseHeaders);
-            const utf8 = new TextDecoder();
+            answer.setEncoding('utf8');
             let rest = '';
             let seq = 0;
             answer.on('data', (chunk) => {
-                const lines = (rest + utf8.decode(chunk, { stream: true })).split('\n');
+                const lines = (rest + chunk).split('\n');
                 rest = lines.pop();
                 let room = true;
                 for (const line of lines) {

@@ -39,11 +39,10 @@ const SCHEMA = `
   CREATE TABLE control (id INTEGER PRIMARY KEY AUTOINCREMENT, no INTEGER NOT NULL, request TEXT NOT NULL) STRICT;
 `;
 /**
- * Makes sure that `path` is a store of this format, creating it if nothing is there. Throws `unsupported`
- * (`store_newer`), `invalid_request` (`store_not_a_database`) and `forbidden` (`store_unwritable`) without touching
- * the file, and as `storeError`.
+ * Opens a store for reading; makes the file if there is none. Throws `unsupported` (`store_newer`), `invalid_request`
+ * (`store_not_a_database`) and `forbidden` (`store_unwritable`) without touching the file, and as `storeError`.
  */
-export function prepareFile(sqlite, path, { busyTimeoutMs }) {
+export function openStore(sqlite, path, { busyTimeoutMs }) {
     try {
         makeDirectory(dirname(path));
         accessSync(dirname(path), constants.W_OK);
@@ -55,12 +54,17 @@ export function prepareFile(sqlite, path, { busyTimeoutMs }) {
     catch (cause) {
         throw unwritable(path, cause);
     }
+    let db;
     try {
-        const made = statSync(path).size > 0 && inspect(sqlite, path, busyTimeoutMs);
-        if (!made)
-            create(sqlite, path, busyTimeoutMs);
+        const ours = statSync(path).size > 0 && inspect(sqlite, path, busyTimeoutMs);
+        db = new sqlite.DatabaseSync(path, { timeout: busyTimeoutMs });
+        if (!ours)
+            create(db, busyTimeoutMs);
+        db.exec('PRAGMA query_only = 1; PRAGMA cache_size = -8000');
+        return db;
     }
     catch (thrown) {
+        db?.close();
         throw isRunletError(thrown) ? thrown : storeError(path, thrown);
     }
 }
@@ -73,11 +77,6 @@ export function openForWriting(sqlite, path, options) {
     if (options.maxFileBytes !== undefined) {
         db.exec(`PRAGMA max_page_count = ${Math.floor(options.maxFileBytes / PAGE_BYTES)}`);
     }
-    return db;
-}
-export function openForReading(sqlite, path, { busyTimeoutMs }) {
-    const db = new sqlite.DatabaseSync(path, { timeout: busyTimeoutMs });
-    db.exec('PRAGMA query_only = 1; PRAGMA cache_size = -8000');
     return db;
 }
 function makeDirectory(directory) {
@@ -125,21 +124,15 @@ function inspect(sqlite, path, timeout) {
         db.close();
     }
 }
-function create(sqlite, path, timeout) {
-    const db = new sqlite.DatabaseSync(path, { timeout });
-    try {
-        db.exec(`PRAGMA page_size = ${PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA synchronous = FULL`);
-        // Two processes may come to a new file at once. SQLite does not wait for the lock that changes the mode.
-        patiently(timeout, () => db.exec('PRAGMA journal_mode = WAL'));
-        db.exec('BEGIN IMMEDIATE');
-        if (pragma(db, 'application_id') !== APPLICATION) {
-            db.exec(`${SCHEMA}; PRAGMA application_id = ${APPLICATION}; PRAGMA user_version = ${FORMAT}`);
-        }
-        db.exec('COMMIT');
+function create(db, timeout) {
+    db.exec(`PRAGMA page_size = ${PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA synchronous = FULL`);
+    // Two processes may come to a new file at once. SQLite does not wait for the lock that changes the mode.
+    patiently(timeout, () => db.exec('PRAGMA journal_mode = WAL'));
+    db.exec('BEGIN IMMEDIATE');
+    if (pragma(db, 'application_id') !== APPLICATION) {
+        db.exec(`${SCHEMA}; PRAGMA application_id = ${APPLICATION}; PRAGMA user_version = ${FORMAT}`);
     }
-    finally {
-        db.close();
-    }
+    db.exec('COMMIT');
 }
 function pragma(db, name) {
     return db.prepare(`PRAGMA ${name}`).get()[name];

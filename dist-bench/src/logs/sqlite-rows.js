@@ -26,11 +26,15 @@ export class StoredRuns {
     #request;
     #step;
     #control;
+    #running;
+    /** By condition: there are eight. */
+    #lists = new Map();
     constructor(db) {
         this.#db = db;
         this.#run = db.prepare(`SELECT *, ${LAST_SEQ} AS at FROM runs WHERE run_id = ?`);
         this.#request = db.prepare('SELECT request FROM requests WHERE no = ?');
         this.#control = db.prepare('SELECT id, run_id, request FROM control JOIN runs USING (no) WHERE owner = ? ORDER BY id');
+        this.#running = db.prepare(`SELECT *, ${LAST_SEQ} AS at FROM runs WHERE status = 'running' AND owner <> ? ORDER BY no`);
         // The batch that holds the first entry asked for may begin before it.
         this.#step = db.prepare(`SELECT id & ${LOW}, epoch, last, crc, lines FROM batches
        WHERE id >= coalesce((SELECT max(id) FROM batches WHERE id > ?1 << 32 AND id <= ?1 << 32 | ?2), ?1 << 32)
@@ -66,16 +70,17 @@ export class StoredRuns {
             values.push(value);
         }
         const where = conditions.join(' AND ');
-        const rows = this.#db
-            .prepare(`SELECT *, ${LAST_SEQ} AS at FROM runs WHERE ${where} ORDER BY created_at DESC, no DESC LIMIT ?`)
-            .all(...values, limitOf(limit));
-        return rows.map(headerOf);
+        let statement = this.#lists.get(where);
+        if (!statement) {
+            const order = 'ORDER BY created_at DESC, no DESC LIMIT ?';
+            statement = this.#db.prepare(`SELECT *, ${LAST_SEQ} AS at FROM runs WHERE ${where} ${order}`);
+            this.#lists.set(where, statement);
+        }
+        return statement.all(...values, limitOf(limit)).map(headerOf);
     }
     /** Running runs of other owners. */
     running(owner) {
-        const rows = this.#db
-            .prepare(`SELECT *, ${LAST_SEQ} AS at FROM runs WHERE status = 'running' AND owner <> ? ORDER BY no`)
-            .all(owner);
+        const rows = this.#running.all(owner);
         return rows.map((row) => ({ owner: row.owner, header: headerOf(row) }));
     }
     /** Requests to the runs of an owner, oldest first. */

@@ -9,7 +9,7 @@ import { OwnerLock } from './owner-lock.js';
 import { checkKept, RunReader } from './reader.js';
 import { loadSqlite } from './sqlite-driver.js';
 import { readError } from './sqlite-errors.js';
-import { openForReading, prepareFile } from './sqlite-file.js';
+import { openStore } from './sqlite-file.js';
 import { ForeignRuns } from './sqlite-foreign.js';
 import { append, refusal, storedBatch } from './sqlite-owned.js';
 import { WriteQueue } from './sqlite-queue.js';
@@ -27,8 +27,7 @@ export async function sqliteLog(path, options = {}) {
     const file = absolute(path);
     const settings = { path: file, busyTimeoutMs, ...(maxFileBytes === undefined ? {} : { maxFileBytes }) };
     const sqlite = await loadSqlite();
-    prepareFile(sqlite, file, settings);
-    const db = openForReading(sqlite, file, settings);
+    const db = openStore(sqlite, file, settings);
     const rows = new StoredRuns(db);
     const lock = new OwnerLock(sqlite, file);
     const owned = new Map();
@@ -260,7 +259,7 @@ export async function sqliteLog(path, options = {}) {
         for (const { live } of owned.values())
             live.dismiss(() => true);
         await queue.drain();
-        // The thread closes last: it does the last checkpoint, off the event loop.
+        // The thread closes last: it tidies the file up, off the event loop.
         db.close();
         await queue.close();
         lock.release();

@@ -55,13 +55,13 @@ const meanings: Readonly<Record<string, Meaning>> = {
   ERR_SSL_WRONG_VERSION_NUMBER: noHttp,
   ERR_SSL_PACKET_LENGTH_TOO_LONG: noHttp,
   UND_ERR_HEADERS_OVERFLOW: noHttp,
+  // undici gives some of these a code (HPE_…), and some only a name.
+  HTTPParserError: noHttp,
 }
 
 /** The typed error for what was thrown before an answer came. */
 export function transportError(peer: Peer, cause: unknown): RunletError {
-  const errno = errnoOf(cause)
-  const meaning = meanings[errno] ?? (errno.startsWith('HPE_') ? noHttp : undefined)
-  const { code, reason, says, temporary }: Meaning = meaning ?? {
+  const { code, reason, says, temporary }: Meaning = meanings[errnoOf(cause)] ?? {
     code: 'network',
     reason: 'request_failed',
     says: 'could not be asked; the details are in the log',
@@ -79,9 +79,8 @@ export function transportError(peer: Peer, cause: unknown): RunletError {
 function errnoOf(error: unknown, depth: number = 3): string {
   if (!(error instanceof Error) || depth === 0) return ''
   const { code } = error as { code?: unknown }
-  if (typeof code === 'string' && (Object.hasOwn(meanings, code) || code.startsWith('HPE_'))) return code
+  const own = [code, error.name].find((name) => typeof name === 'string' && Object.hasOwn(meanings, name))
+  if (typeof own === 'string') return own
   const inner = [...(error instanceof AggregateError ? error.errors : []), error.cause]
-  return (
-    inner.map((one) => errnoOf(one, depth - 1)).find((found) => found !== '') ?? (typeof code === 'string' ? code : '')
-  )
+  return inner.map((one) => errnoOf(one, depth - 1)).find((found) => found !== '') ?? ''
 }

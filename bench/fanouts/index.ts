@@ -1,0 +1,27 @@
+import type { Fanout } from './fanout.ts'
+
+/** Every server that fans out, by the name that child processes call it. */
+export const fanouts = {
+  'shared-buffer': {
+    title: 'shared buffer, one write per event',
+    role: 'baseline',
+    load: async () => (await import('./shared-buffer.ts')).startSharedBuffer,
+  },
+  'better-sse': {
+    title: 'better-sse channel',
+    role: 'peer',
+    load: async () => (await import('./better-sse.ts')).startBetterSse,
+  },
+  'hono-sse': {
+    title: 'Hono streamSSE',
+    role: 'peer',
+    load: async () => (await import('./hono-sse.ts')).startHonoSse,
+  },
+  runlet: {
+    title: 'Runlet, log in memory',
+    role: 'runlet',
+    load: async () => (await import('./runlet.ts')).startRunlet,
+  },
+} as const satisfies Record<string, Fanout>
+
+export type FanoutName = keyof typeof fanouts

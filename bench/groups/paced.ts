@@ -1,0 +1,163 @@
+/** Runs at the pace at which models answer: what a relay adds to each token, and what a thousand at once cost. */
+import type { Child } from '../child.ts'
+import { pause } from '../clock.ts'
+import type { HostProcedures } from '../host/main.ts'
+import type { Lab } from '../lab.ts'
+import type { PacedOptions, PacedSample } from '../load/paced.ts'
+import { openaiChat } from '../relays/dialects.ts'
+import { relays, type RelayName } from '../relays/index.ts'
+import { askFor } from '../relays/ask.ts'
+import type { Table, Target } from '../table.ts'
+import type { Group } from './group.ts'
+
+const names = Object.keys(relays) as RelayName[]
+
+export const delay: Group = {
+  title: 'what a relay adds to each token',
+  async run(lab) {
+    const pace = { runs: 100, perSecond: 50, rampMs: 1_000 }
+    const direct = await measureDirect(lab, pace)
+    const base = middle(direct.map(({ p50 }) => p50))
+    const measured: [RelayName, PacedSample[]][] = []
+    for (const name of names) {
+      const windows = await measure(lab, name, pace)
+      measured.push([name, windows.map(({ sample }) => sample)])
+    }
+    return (['p50', 'p99'] as const).map((figure): Table => ({
+      title: `delay: source's write to client's read, ${pace.runs} runs at ${pace.perSecond} tokens/s, ${figure} over the direct connection's p50 of ${Math.round(base)} µs`,
+      unit: 'µs',
+      rows: [
+        { title: 'direct connection', role: 'limit', samples: direct.map((sample) => sample[figure] - base) },
+        ...measured.map(([name, samples]) => ({
+          title: relays[name].title,
+          role: relays[name].role,
+          samples: samples.map((sample) => sample[figure] - base),
+          ...targetOf(delayTargets[figure], name),
+        })),
+      ],
+    }))
+  },
+}
+
+const delayTargets = {
+  p50: { 'runlet-memory': { of: 'figure', atMost: 100 }, 'runlet-sync': { of: 'figure', atMost: 1_000 } },
+  p99: { 'runlet-sync': { of: 'figure', atMost: 5_000 } },
+} as const satisfies Record<string, Targets>
+
+export const crowd: Group = {
+  title: 'a thousand runs at once',
+  async run(lab) {
+    const pace = { runs: 1_000, perSecond: 20, rampMs: 3_000 }
+    const load = `crowd: ${pace.runs.toLocaleString('en')} runs at once at ${pace.perSecond} tokens/s`
+    const measured: [RelayName, Window[]][] = []
+    for (const name of names) measured.push([name, await measure(lab, name, pace)])
+    const rows = (figure: (window: Window) => number, targets: Targets = {}) =>
+      measured.map(([name, windows]) => ({
+        title: relays[name].title,
+        role: relays[name].role,
+        samples: windows.map(figure),
+        ...targetOf(targets, name),
+      }))
+    const due = pace.runs * pace.perSecond
+    return [
+      {
+        title: `${load}, CPU`,
+        unit: '% of one core',
+        rows: rows(({ cpu }) => cpu * 100, { 'runlet-sync': { of: 'figure', atMost: 70 } }),
+      },
+      {
+        title: `${load}, memory (RSS after a forced collection, over the idle server's)`,
+        unit: 'KiB per run',
+        rows: rows(({ rss }) => rss / 1024 / pace.runs, { 'runlet-sync': { of: 'figure', atMost: 80 } }),
+      },
+      {
+        title: `${load}, delivered`,
+        unit: '% of the tokens',
+        rows: rows(({ sample }) => (sample.tokens / sample.seconds / due) * 100),
+      },
+      {
+        title: `${load}, from the source's write to the client's read, p50`,
+        unit: 'ms',
+        rows: rows(({ sample }) => sample.p50 / 1e3),
+      },
+    ]
+  },
+}
+
+interface Pace {
+  readonly runs: number
+  readonly perSecond: number
+  readonly rampMs: number
+}
+
+interface Window {
+  readonly sample: PacedSample
+  /** Part of one core. */
+  readonly cpu: number
+  /** What the process holds more than before. Bytes. */
+  readonly rss: number
+}
+
+type Targets = Partial<Record<RelayName, Target>>
+
+function targetOf(targets: Targets, name: RelayName): { readonly target?: Target } {
+  const target = targets[name]
+  return target ? { target } : {}
+}
+
+async function measure(lab: Lab, name: RelayName, pace: Pace): Promise<Window[]> {
+  const host = lab.host(`paced.${pace.runs}.${name}`)
+  const sourceUrl = await lab.sourceUrl(`paced/${pace.perSecond}`)
+  const { port, headers } = await host.call('startRelay', name, { sourceUrl, folder: lab.folder() })
+  const ask = askFor(relays[name].dialect, { port, headers: headers ?? {} })
+  const load = lab.load()
+  // Code and pools that the first runs bring are not what each run costs.
+  await load.call('pace', { port, ask, runs: 10, rampMs: 100 })
+  await pause(lab.quick ? 200 : 500)
+  await load.call('stopPace')
+  const idle = await host.call('memory')
+
+  const windows: Window[] = []
+  await inWindows(lab, { port, ask, runs: pace.runs, rampMs: pace.rampMs }, async (next) => {
+    const before = await host.call('usage')
+    const sample = await next()
+    const after = await host.call('usage')
+    const cpu = (after.cpuUs - before.cpuUs) / (after.atUs - before.atUs)
+    // The collection is a pause of its own, which belongs to no window.
+    const rss = pace.runs >= 1_000 ? (await host.call('memory')) - idle : NaN
+    windows.push({ sample, cpu, rss })
+  })
+  await host.stop()
+  return windows
+}
+
+async function measureDirect(lab: Lab, { runs, perSecond, rampMs }: Pace): Promise<PacedSample[]> {
+  const url = new URL(await lab.sourceUrl(`paced/${perSecond}`))
+  const ask = { ...openaiChat.ask, path: url.pathname }
+  const samples: PacedSample[] = []
+  await inWindows(lab, { port: Number(url.port), ask, runs, rampMs }, async (next) => void samples.push(await next()))
+  return samples
+}
+
+/** Loads a server, and gives the caller its windows one by one. */
+async function inWindows(
+  lab: Lab,
+  options: PacedOptions,
+  each: (next: () => Promise<PacedSample>) => Promise<void>,
+): Promise<void> {
+  const load = lab.load()
+  await load.call('pace', options)
+  await pause(lab.quick ? 300 : 1_000)
+  for (let i = 0; i < lab.rounds; i++) {
+    await each(async () => {
+      await load.call('paceSample')
+      await pause(lab.quick ? 400 : 1_200)
+      const sample = await load.call('paceSample')
+      if (sample.failure !== undefined) throw new Error(sample.failure)
+      return sample
+    })
+  }
+  await load.call('stopPace')
+}
+
+const middle = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN
