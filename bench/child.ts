@@ -26,13 +26,13 @@ interface Question {
 
 type Reply = { readonly id: number; readonly result: unknown } | { readonly id: number; readonly error: string }
 
-/** Starts a process that answers with `answer` below. It has `--expose-gc`, for the memory rows. */
+/** Starts a process that answers with `answer` below. */
 export function startChild<P extends Procedures>({ module, profile }: ChildOptions): Child<P> {
   const profiling = profile
     ? ['--cpu-prof', `--cpu-prof-dir=${profile.folder}`, `--cpu-prof-name=${profile.name}.cpuprofile`]
     : []
   const file = fileURLToPath(new URL(module, import.meta.url))
-  const child = fork(file, { execArgv: ['--expose-gc', ...profiling], serialization: 'advanced' })
+  const child = fork(file, { execArgv: profiling, serialization: 'advanced' })
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
   let asked = 0
 
@@ -55,7 +55,7 @@ export function startChild<P extends Procedures>({ module, profile }: ChildOptio
     call: (name, ...input) =>
       new Promise((resolve, reject) => {
         const question: Question = { id: ++asked, name, input }
-        waiting.set(question.id, { resolve: resolve as (value: unknown) => void, reject })
+        waiting.set(question.id, { resolve, reject })
         child.send(question, (error) => {
           if (error) reject(error)
         })
@@ -78,14 +78,14 @@ export function answer(procedures: Procedures): void {
         return procedure(...input)
       })
       .then(
-        (result) => reply({ id, result }),
+        (result) => send({ id, result }),
         (error: unknown) =>
-          reply({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+          send({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
       )
   })
   process.on('disconnect', () => process.exit())
 }
 
-function reply(message: Reply): void {
+function send(message: Reply): void {
   process.send?.(message)
 }

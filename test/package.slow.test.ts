@@ -1,10 +1,12 @@
 /** What `npm publish` would publish, unpacked as its users get it. Needs the build that `npm test` makes first. */
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import { execFile, execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createSim } from '../src/sim/sim.ts'
 
 const repo = fileURLToPath(new URL('..', import.meta.url))
 const manifest: { version: string; bin: Record<string, string>; exports: Record<string, string> } = JSON.parse(
@@ -76,8 +78,37 @@ describe('whoever installs it', () => {
     })
   }
 
+  test('can store runs from a program that is given with -e', () => {
+    const program = `
+      import { sqliteLog } from 'runlet/logs/sqlite'
+      const log = await sqliteLog('given.db')
+      console.log(await log.prune({ maxBytes: 0 }))
+      await log.close()`
+    expect(run(program)).toBe('{ runs: 0, bytes: 0 }\n')
+  })
+
   test('cannot import what is not public', () => {
     expect(() => run("await import('runlet/dist/engine/run.js')")).toThrow('ERR_PACKAGE_PATH_NOT_EXPORTED')
+  })
+
+  test('can run the program of the README, as it stands there', async () => {
+    const page = readFileSync(join(repo, 'README.md'), 'utf8')
+    const program = /^As a library\.\n\n```js\n(.*?)^```/ms.exec(page)![1]!
+    const sim = await createSim()
+    try {
+      // Only where the model is differs: the simulator answers for OpenAI.
+      const key = 'apiKey: process.env.OPENAI_API_KEY'
+      expect(program).toContain(key)
+      const here = program.replace(key, `${key}, baseUrl: '${sim.url}/v1'`).replaceAll('gpt-5-mini', 'echo')
+      writeFileSync(join(user, 'first.mjs'), here)
+      const { stdout } = await promisify(execFile)(process.execPath, ['first.mjs'], {
+        cwd: user,
+        env: { ...process.env, OPENAI_API_KEY: 'sim' },
+      })
+      expect(stdout).toBe('Why is the sky blue?')
+    } finally {
+      await sim.close()
+    }
   })
 
   for (const [name, path] of Object.entries(manifest.bin)) {

@@ -1,4 +1,5 @@
 /** The shape of the source: who imports whom, how large files are, what is public. Design is kept here, not by habit. */
+import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { builtinModules } from 'node:module'
 import { join, posix } from 'node:path'
@@ -308,4 +309,12 @@ test('no file names a machine, its folders or its registry', () => {
     return hit ? [`${path}: ${hit[0].trim()}`] : []
   })
   expect(named).toEqual([])
+})
+
+const kept = spawnSync('git', ['-c', 'safe.directory=*', 'ls-files', '--cached', '--ignored', '--exclude-standard'], {
+  cwd: repo,
+  encoding: 'utf8',
+})
+test.skipIf(kept.status !== 0)('nothing that is built or ignored is in the repository', () => {
+  expect(kept.stdout.split('\n').filter((path) => path !== '')).toEqual([])
 })

@@ -5,7 +5,8 @@ import type { Role } from '../table.ts'
 export interface Fanout {
   readonly title: string
   readonly role: Role
-  load(): Promise<() => Promise<FanoutServer>>
+  /** `folder` is an empty one of its own. */
+  load(): Promise<(folder: string) => Promise<FanoutServer>>
 }
 
 export interface FanoutServer extends Listening {

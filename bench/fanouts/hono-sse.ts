@@ -11,7 +11,7 @@ interface Events {
   readonly frames: { readonly id: string; readonly event: string; readonly data: string }[]
   ended: boolean
   more: Promise<void>
-  wake(): void
+  wake: () => void
 }
 
 /** Hono's `streamSSE`, each reader a loop over shared events. */
@@ -35,7 +35,7 @@ export async function startHonoSse(): Promise<FanoutServer> {
     port,
     async open() {
       const path = `/${streams.size}`
-      const events: Events = { frames: [], ended: false, more: Promise.resolve(), wake() {} }
+      const events: Events = { frames: [], ended: false, more: Promise.resolve(), wake: () => {} }
       renew(events)
       streams.set(path, events)
       return {

@@ -20,7 +20,17 @@ export const fanouts = {
   runlet: {
     title: 'Runlet, log in memory',
     role: 'runlet',
-    load: async () => (await import('./runlet.ts')).startRunlet,
+    load: async () => (await import('./runlet.ts')).startInMemory,
+  },
+  'runlet-sync': {
+    title: 'Runlet, SQLite, sync',
+    role: 'runlet',
+    load: async () => (await import('./runlet.ts')).startDurable,
+  },
+  prepared: {
+    title: 'prepared bytes, writes of 64 KiB',
+    role: 'baseline',
+    load: async () => (await import('./prepared.ts')).startPrepared,
   },
 } as const satisfies Record<string, Fanout>
 

@@ -1,14 +1,17 @@
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import type { Provider, ProviderEvent } from '../../src/core/provider.ts'
+import type { Log } from '../../src/core/log.ts'
 import { createRuntime } from '../../src/engine/runtime.ts'
+import { sqliteLog } from '../../src/logs/sqlite.ts'
 import { memoryLog } from '../../src/logs/memory.ts'
 import { createHttpServer } from '../../src/servers/http/server.ts'
 import { EVENT_TEXT, type FanoutServer } from './fanout.ts'
 
 /** A run per stream: its model says what `produce` asks for, and its readers follow the log. */
-export async function startRunlet(): Promise<FanoutServer> {
+async function startRunlet(log: Log): Promise<FanoutServer> {
   const models = new Map<string, Model>()
-  const runtime = createRuntime({ providers: { bench: provider(models) }, log: memoryLog() })
+  const runtime = createRuntime({ providers: { bench: provider(models) }, log })
   const token = randomBytes(32).toString('base64url')
   const { port } = await createHttpServer({ runtime, token, port: 0 }).listen()
   return {
@@ -29,6 +32,10 @@ export async function startRunlet(): Promise<FanoutServer> {
     },
   }
 }
+
+export const startInMemory = () => startRunlet(memoryLog())
+
+export const startDurable = async (folder: string) => startRunlet(await sqliteLog(join(folder, 'runs.db')))
 
 interface Speech {
   readonly events: number

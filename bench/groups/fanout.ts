@@ -6,7 +6,7 @@ import type { Listening } from '../relays/relay.ts'
 import type { Table, Target } from '../table.ts'
 import type { Group } from './group.ts'
 
-const names = Object.keys(fanouts) as FanoutName[]
+const names = ['shared-buffer', 'better-sse', 'hono-sse', 'runlet'] as const satisfies FanoutName[]
 
 /** How many follow, how many events come together, and how many come in a round. */
 interface Cell {
@@ -45,7 +45,7 @@ async function measureCell(lab: Lab, cell: Cell): Promise<Table> {
   const lines: FanoutLine[] = []
   for (const name of names) {
     const host = lab.host(`fanout.${cell.readers}x${cell.perBatch}.${name}`)
-    const listening = await host.call('startFanout', name)
+    const listening = await host.call('startFanout', name, lab.folder())
     const line = { name, host, listening, samples: [] }
     await round(lab, line, cell)
     lines.push(line)

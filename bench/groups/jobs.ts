@@ -27,7 +27,7 @@ export async function jobRows(
     for (const { child, samples } of lines) samples.push(figure(await child.call('round', lab.quick ? 100 : 250)))
   }
   await Promise.all(lines.map(({ child }) => child.stop()))
-  return lines.map(({ row: { job: _, ...row }, samples }) => ({ ...row, samples }))
+  return lines.map(({ row, samples }) => ({ ...row, samples }))
 }
 
 export const cpuNs = ({ cpuUs, count }: RoundResult) => (cpuUs * 1e3) / count

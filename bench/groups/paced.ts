@@ -1,7 +1,5 @@
 /** Runs at the pace at which models answer: what a relay adds to each token, and what a thousand at once cost. */
-import type { Child } from '../child.ts'
 import { pause } from '../clock.ts'
-import type { HostProcedures } from '../host/main.ts'
 import type { Lab } from '../lab.ts'
 import type { PacedOptions, PacedSample } from '../load/paced.ts'
 import { openaiChat } from '../relays/dialects.ts'

@@ -105,11 +105,6 @@ async function flood(
 }
 
 function tables(lines: readonly RelayLine[]): Table[] {
-  const row = (name: RelayName, samples: number[]): Row => ({
-    title: relays[name].title,
-    role: relays[name].role,
-    samples,
-  })
   const load = `${RUNS} runs at once of ${TOKENS.toLocaleString('en')} tokens`
   return [
     {
@@ -122,4 +117,9 @@ function tables(lines: readonly RelayLine[]): Table[] {
     },
     { title: `relay: CPU of the server`, unit: 'ns per token', rows: lines.map(({ name, cpuNs }) => row(name, cpuNs)) },
   ]
+}
+
+function row(name: RelayName, samples: readonly number[]): Row {
+  const { title, role } = relays[name]
+  return { title, role, samples }
 }

@@ -1,5 +1,7 @@
 /** The server that is being measured, alone in its process, so that CPU and memory are its own. */
 import { setTimeout as pause } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { answer } from '../child.ts'
 import { micros } from '../clock.ts'
 import type { FanoutServer, OpenStream } from '../fanouts/fanout.ts'
@@ -14,6 +16,10 @@ export interface Usage {
   readonly atUs: number
 }
 
+// As `--expose-gc` would, but a flag of the process reaches its threads, which refuse it.
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+
 let fanout: FanoutServer | undefined
 let stream: OpenStream | undefined
 
@@ -23,8 +29,8 @@ const procedures = {
     return (await relay.load())(options)
   },
 
-  async startFanout(name: FanoutName): Promise<Listening> {
-    fanout = await (await fanouts[name].load())()
+  async startFanout(name: FanoutName, folder: string): Promise<Listening> {
+    fanout = await (await fanouts[name].load())(folder)
     const { port, headers } = fanout
     return headers ? { port, headers } : { port }
   },
@@ -50,7 +56,7 @@ const procedures = {
   /** Resident set after two full collections, in bytes. */
   async memory(): Promise<number> {
     for (let i = 0; i < 2; i++) {
-      globalThis.gc?.()
+      collect()
       await pause(20)
     }
     return process.memoryUsage.rss()

@@ -2,6 +2,7 @@
 import { answer } from '../child.ts'
 import { startFlood, type Flood, type FloodOptions } from './flood.ts'
 import { startFollow, type Following, type FollowOptions } from './follow.ts'
+import { readOnce } from './read-once.ts'
 import { startPaced, type PacedLoad, type PacedOptions } from './paced.ts'
 
 let flooding: Flood | undefined
@@ -29,6 +30,8 @@ const procedures = {
   async follow(options: FollowOptions): Promise<void> {
     following = await startFollow(options)
   },
+  readOnce,
+
   followed: () => begun(following).ended,
   stopFollow: () => begun(following).stop(),
 }

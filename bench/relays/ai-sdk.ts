@@ -19,7 +19,7 @@ export async function startAiSdk({ sourceUrl }: RelayOptions): Promise<Listening
       // Its default prints every broken connection.
       onError: () => void res.destroy(),
     })
-    result.pipeUIMessageStreamToResponse(res)
+    void result.pipeUIMessageStreamToResponse(res)
   })
   return { port: await listen(server) }
 }

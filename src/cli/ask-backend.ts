@@ -5,6 +5,7 @@
 import type { Places } from '../config/places.ts'
 import { RunletError } from '../core/error.ts'
 import type { StartRequest } from '../engine/request.ts'
+import type { Diagnostic } from '../engine/runtime.ts'
 import type { Backend } from './backend.ts'
 import type { DaemonRecord } from './daemon.ts'
 import { findDaemon } from './daemon.ts'
@@ -18,6 +19,8 @@ export interface AskWish {
   readonly model?: string
   readonly session?: string
   readonly tools: readonly string[]
+  /** Told of what happens inside, if the run is made here. */
+  readonly onDiagnostic?: (diagnostic: Diagnostic) => void
 }
 
 export interface AskBackend {
@@ -45,7 +48,10 @@ export async function askBackend(settings: Settings, wish: AskWish): Promise<Ask
   if (detach) throw cannotDetach(difference ?? 'the daemon does not answer', command)
 
   const [{ compose }, { storeBackend }] = await Promise.all([import('./compose.ts'), import('./store-backend.ts')])
-  const parts = compose(config, tools.length > 0 ? { toolRoot: cwd } : {})
+  const parts = compose(config, {
+    ...(tools.length > 0 ? { toolRoot: cwd } : {}),
+    ...(wish.onDiagnostic ? { onDiagnostic: wish.onDiagnostic } : {}),
+  })
   const backend = await storeBackend(store, parts.powers)
   return {
     backend: {

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { Option } from 'commander'
 import { Batch } from '../core/batch.ts'
 import type { ModelOptions } from '../core/provider.ts'
+import type { Diagnostic } from '../engine/runtime.ts'
 import { styleFor } from '../terminal/style.ts'
 import type { Backend, StartedRun } from './backend.ts'
 import { invocation } from './invocation.ts'
@@ -9,6 +10,7 @@ import { collect, countOption, numberOption, storeOption } from './options.ts'
 import { printJson, printLines } from './output.ts'
 import { jsonPrinter, textPrinter } from './print-run.ts'
 import { readPrompt } from './prompt.ts'
+import { complain, explainError } from './report.ts'
 import { resolveSession } from './run-id.ts'
 import { loadSettings } from './settings.ts'
 import type { CommonFlags } from './settings.ts'
@@ -76,10 +78,11 @@ Examples:
   runlet ask --model sim "hello"                 offline, with the simulator
   runlet ask "hello" --json | jq -r 'select(.type=="text.delta").text'`,
     )
-    .action(async (words: string[], flags: AskFlags) => ask(words, flags))
+    .action(async (words: string[], _: AskFlags, command: Command) => ask(words, command.optsWithGlobals()))
 }
 
 async function ask(words: readonly string[], flags: AskFlags): Promise<void> {
+  const { verbose = false } = flags
   const command = invocation()
   const settings = await loadSettings(flags)
   const prompt = await readPrompt(words, { stdin: flags.stdin, example: `${command} ask "Why is the sky blue?"` })
@@ -90,6 +93,7 @@ async function ask(words: readonly string[], flags: AskFlags): Promise<void> {
     ...(flags.model === undefined ? {} : { model: flags.model }),
     ...(flags.session === undefined ? {} : { session: flags.session }),
     tools: flags.tool ?? settings.config.tools,
+    ...(verbose ? { onDiagnostic: tell } : {}),
   })
   try {
     const started = await backend.start({
@@ -104,6 +108,12 @@ async function ask(words: readonly string[], flags: AskFlags): Promise<void> {
   } finally {
     await backend.close()
   }
+}
+
+/** With `--verbose`, what happens inside this process. */
+function tell({ code, message, cause }: Diagnostic): void {
+  complain(message)
+  explainError({ code: 'internal', reason: code, cause })
 }
 
 function modelOptions({ maxTokens, temperature, reasoningEffort }: AskFlags): ModelOptions {
@@ -126,7 +136,7 @@ async function answer(
   { run_id, session_id }: StartedRun,
   { flags, command }: { readonly flags: AskFlags; readonly command: string },
 ): Promise<number> {
-  const { json = false, quiet = false, reasoning = false } = flags
+  const { json = false, quiet = false, reasoning = false, verbose = false } = flags
   const printer = json ? jsonPrinter() : textPrinter({ reasoning, quiet })
   const stop = stopSignals()
   const watch = stopwatch()
@@ -141,6 +151,7 @@ async function answer(
   try {
     const status = await watchRun(backend.read(run_id, {}), printer, {
       json,
+      verbose,
       onRecord: (record) => record instanceof Batch && watch.add(record.entries),
     })
     await cancelled

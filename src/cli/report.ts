@@ -50,7 +50,7 @@ export function reportError(thrown: unknown, { verbose }: { readonly verbose: bo
   const error = toRunletError(thrown)
   if (error.reason === 'output_closed') return
   complain(error.message)
-  if (verbose) for (const line of causes(error)) console.error(sanitise(`  ${line}`))
+  if (verbose) explainError(error)
   else if (error.reason === 'unexpected') complain('run it again with --verbose for the details')
 }
 
@@ -60,9 +60,15 @@ export function complain(message: string): void {
   console.error(`${style.red('runlet:')} ${sanitise(message)}`)
 }
 
-function causes(error: RunletError): string[] {
-  const lines = [`code ${error.code}, reason ${error.reason}`]
-  for (let cause = error.cause; cause !== undefined; cause = cause instanceof Error ? cause.cause : undefined) {
+/** What `--verbose` adds: what programs go by, and what was caught on the way. */
+export function explainError({ code, reason, cause }: Pick<RunletError, 'code' | 'reason' | 'cause'>): void {
+  console.error(`  code ${code}, reason ${reason}`)
+  for (const line of causesOf(cause)) console.error(sanitise(`  ${line}`))
+}
+
+function causesOf(thrown: unknown): string[] {
+  const lines: string[] = []
+  for (let cause = thrown; cause !== undefined; cause = cause instanceof Error ? cause.cause : undefined) {
     if (isRunletError(cause)) lines.push(`because: ${cause.message} (${cause.code}, ${cause.reason})`)
     else if (cause instanceof Error) lines.push(`because: ${cause.stack ?? cause.message}`)
     else lines.push(`because: ${inspect(cause)}`)

@@ -5,11 +5,13 @@ import type { Gap } from '../core/log.ts'
 import { styleFor } from '../terminal/style.ts'
 import type { RunPrinter } from './print-run.ts'
 import { terminalIn } from './print-run.ts'
-import { complain, exitStatus, statusOfEnding } from './report.ts'
+import { complain, exitStatus, explainError, statusOfEnding } from './report.ts'
 
 export interface WatchOptions {
   /** The events themselves are being printed: they say how the run ended. */
   readonly json: boolean
+  /** Tell the code and the reason of an error too. */
+  readonly verbose?: boolean
   /** Sees every record before it is shown. */
   readonly onRecord?: (record: Batch | Gap) => void
 }
@@ -18,7 +20,7 @@ export interface WatchOptions {
 export async function watchRun(
   records: AsyncIterable<Batch | Gap>,
   printer: RunPrinter,
-  { json, onRecord }: WatchOptions,
+  { json, verbose = false, onRecord }: WatchOptions,
 ): Promise<number> {
   let ending: TerminalEvent | undefined
   try {
@@ -31,13 +33,17 @@ export async function watchRun(
     await printer.end()
   }
   if (!ending) return exitStatus.done
-  if (!json && !printer.gone.aborted) explain(ending)
+  if (!json && !printer.gone.aborted) explain(ending, verbose)
   return statusOfEnding(ending)
 }
 
 /** A sentence for every ending that is not simply the end. */
-function explain(ending: TerminalEvent): void {
-  if (ending.type === 'error') return complain(ending.error.message)
+function explain(ending: TerminalEvent, verbose: boolean): void {
+  if (ending.type === 'error') {
+    complain(ending.error.message)
+    if (verbose) explainError({ ...ending.error, cause: undefined })
+    return
+  }
   switch (ending.finish_reason) {
     case 'length':
       return complain('the answer stops here because it reached its limit of tokens; allow more with --max-tokens')

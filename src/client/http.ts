@@ -3,7 +3,7 @@ import type { Batch } from '../core/batch.ts'
 import type { Clock } from '../core/clock.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Cursor } from '../core/cursor.ts'
-import { formatCursor, parseCursor } from '../core/cursor.ts'
+import { ANY_EPOCH, formatCursor, parseCursor } from '../core/cursor.ts'
 import type { RunId, RunStatus } from '../core/event.ts'
 import type { Gap, ListQuery, RunHeader } from '../core/log.ts'
 import type { ModelOptions } from '../core/provider.ts'
@@ -129,7 +129,7 @@ export function httpClient(options: HttpClientOptions): HttpClient {
       if (signal?.aborted) onAbort()
       signal?.addEventListener('abort', onAbort, { once: true })
       try {
-        const place = after && after.seq > 0 ? `?after=${formatCursor(after)}` : ''
+        const place = after && after.seq > 0 ? `?after=${spelled(after)}` : ''
         const response = await call(`/v1/runs/${encodeURIComponent(run)}/events${place}`, {
           headers: { accept: 'text/event-stream' },
           signal: stop.signal,
@@ -167,6 +167,9 @@ interface Call extends CallOptions {
   readonly body?: object
   readonly headers?: Readonly<Record<string, string>>
 }
+
+/** A cursor whose epoch is not known goes without one. */
+const spelled = (cursor: Cursor) => (cursor.epoch === ANY_EPOCH ? String(cursor.seq) : formatCursor(cursor))
 
 function headerOf({ cursor, ...header }: WireHeader & { output_text?: string; message?: object }): RunHeader {
   const { output_text: _text, message: _message, ...rest } = header

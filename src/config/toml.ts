@@ -16,11 +16,13 @@ export function readToml(text: string, file: string): TomlFile {
     return { value, where: (path) => nameOf(file, nearestPlace((keys ??= findKeys(text)), path)) }
   } catch (cause) {
     if (!(cause instanceof TomlError)) throw cause
-    const what = cause.message.split('\n', 1)[0]!.replace('Invalid TOML document: ', '')
-    const line = (text.split('\n')[cause.line - 1] ?? '').trim()
+    const line = text.split(/\r?\n/)[cause.line - 1] ?? ''
+    // The parser means the line feed that a string which lacks its closing quote runs into.
+    const open = cause.message.includes('control characters') && cause.column > line.length
+    const what = open ? 'this string is not closed' : cause.message.split('\n', 1)[0]!.replace(/^.*document: /, '')
     throw new RunletError('invalid_request', {
       reason: 'config_invalid',
-      message: `${file}:${cause.line}:${cause.column}: ${what}${line ? ` in: ${line}` : ''}`,
+      message: `${file}:${cause.line}:${cause.column}: ${what}${line.trim() ? ` in: ${line.trim()}` : ''}`,
       cause,
     })
   }

@@ -5,7 +5,7 @@
 import type { Batch } from '../core/batch.ts'
 import { formatCursor } from '../core/cursor.ts'
 import { RunletError } from '../core/error.ts'
-import type { ControlRecord, Format, Framing } from '../core/format.ts'
+import type { ControlRecord, Encoder, Format, Framing } from '../core/format.ts'
 import { SCHEMA } from '../core/line.ts'
 import type { RunHeader } from '../core/log.ts'
 
@@ -18,19 +18,49 @@ import type { RunHeader } from '../core/log.ts'
 export const gai: Format = {
   name: 'gai',
   framings: ['sse', 'ndjson'],
-  open(run, { framing, compact = framing === 'sse' }) {
-    const envelope = compact ? undefined : envelopeOf(run)
-    const key = `gai.${compact ? 'compact' : 'full'}.${framing}`
-    const encode = (batch: Batch) => Buffer.from(spellings[framing].batch(batch, envelope))
-    return {
-      contentType: spellings[framing].contentType,
-      start: () => spellings[framing].start,
-      batch: (batch) => batch.encoded(key, encode),
-      control: (record) => Buffer.from(spellings[framing].control(record)),
-      end: () => spellings[framing].end,
-    }
-  },
+  open: (run, { framing, compact = framing === 'sse' }) => new GaiEncoder(run, framing, compact),
 }
+
+/** A class, since the closures of a thousand idle readers add up. */
+class GaiEncoder implements Encoder {
+  readonly #spelling: Spelling
+  readonly #envelope: Envelope | undefined
+  readonly #key: string
+
+  constructor(run: RunHeader, framing: Framing, compact: boolean) {
+    this.#spelling = spellings[framing]
+    this.#envelope = compact ? undefined : envelopeOf(run)
+    this.#key = keys[framing][compact ? 'compact' : 'full']
+  }
+
+  get contentType(): string {
+    return this.#spelling.contentType
+  }
+
+  start(): Uint8Array {
+    return this.#spelling.start
+  }
+
+  batch(batch: Batch): Uint8Array {
+    return batch.encoded(this.#key, this.#encode)
+  }
+
+  control(record: ControlRecord): Uint8Array {
+    return Buffer.from(this.#spelling.control(record))
+  }
+
+  end(): Uint8Array {
+    return this.#spelling.end
+  }
+
+  readonly #encode = (batch: Batch) => Buffer.from(this.#spelling.batch(batch, this.#envelope))
+}
+
+/** Under which a batch keeps its encodings. */
+const keys = {
+  sse: { compact: 'gai.sse.compact', full: 'gai.sse.full' },
+  ndjson: { compact: 'gai.ndjson.compact', full: 'gai.ndjson.full' },
+} as const satisfies Record<Framing, object>
 
 interface Spelling {
   readonly contentType: string

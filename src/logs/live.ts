@@ -132,10 +132,12 @@ export class LiveRun {
     this.#bytes = 0
   }
 
-  /** A waiter that is told something waits again in a later turn, never within the call. */
+  /** A waiter may come back to wait while it is told. */
   #release(tell: (waiter: Waiter) => void): void {
-    for (const waiter of this.#waiting) tell(waiter)
+    if (this.#waiting.size === 0) return
+    const waiting = [...this.#waiting]
     this.#waiting.clear()
+    for (const waiter of waiting) tell(waiter)
   }
 
   #forget(): void {

@@ -51,8 +51,9 @@ export class RunReader implements AsyncIterableIterator<Batch | Gap>, Waiter {
   #taken = 0
   #stepped = false
   #turn: NodeJS.Immediate | undefined
-  /** The call of `next` that waits. */
+  /** The call of `next` that waits, and the last of those that were made before it was answered. */
   #waiting: Promise<IteratorResult<Batch | Gap>> | undefined
+  #behind: Promise<IteratorResult<Batch | Gap>> | undefined
   #resolve: ((result: IteratorResult<Batch | Gap> | Promise<IteratorResult<Batch | Gap>>) => void) | undefined
   #reject: ((error: unknown) => void) | undefined
 
@@ -67,16 +68,16 @@ export class RunReader implements AsyncIterableIterator<Batch | Gap>, Waiter {
   }
 
   next(): Promise<IteratorResult<Batch | Gap>> {
-    if (this.#waiting) {
-      const again = () => this.next()
-      return this.#waiting.then(again, again)
+    const before = this.#behind ?? this.#waiting
+    if (!before) return this.#next()
+    const again = () => this.#next()
+    const turn = before.then(again, again)
+    const over = () => {
+      if (this.#behind === turn) this.#behind = undefined
     }
-    try {
-      return this.#pull()
-    } catch (error) {
-      this.#finish()
-      return Promise.reject(error)
-    }
+    this.#behind = turn
+    turn.then(over, over)
+    return turn
   }
 
   return(): Promise<IteratorResult<Batch | Gap>> {
@@ -98,6 +99,15 @@ export class RunReader implements AsyncIterableIterator<Batch | Gap>, Waiter {
   fail(error: RunletError): void {
     this.#finish()
     this.#refuse(error)
+  }
+
+  #next(): Promise<IteratorResult<Batch | Gap>> {
+    try {
+      return this.#pull()
+    } catch (error) {
+      this.#finish()
+      return Promise.reject(error)
+    }
   }
 
   #pull(): Promise<IteratorResult<Batch | Gap>> {
@@ -176,7 +186,7 @@ export class RunReader implements AsyncIterableIterator<Batch | Gap>, Waiter {
   #resume(): void {
     const answer = this.#resolve
     this.#forgetCall()
-    answer?.(this.next())
+    answer?.(this.#next())
   }
 
   #answer(result: IteratorResult<Batch | Gap>): void {

@@ -2,6 +2,7 @@ import { RunletError } from '../core/error.ts'
 
 /** SQLite's primary result codes that mean something of their own here: https://sqlite.org/rescode.html */
 const BUSY = 5
+const READ_ONLY = 8
 const CORRUPT = 11
 const FULL = 13
 const CANNOT_OPEN = 14
@@ -15,6 +16,9 @@ function resultCode(thrown: unknown): number | undefined {
 
 /** True if another connection holds the lock that was needed. */
 export const isBusy = (thrown: unknown) => resultCode(thrown) === BUSY
+
+/** True if something would have to be written, if only to undo what a crash left half done. */
+export const wouldWrite = (thrown: unknown) => resultCode(thrown) === READ_ONLY
 
 /** True if there is no file to open, or none that may be. */
 export const cannotOpen = (thrown: unknown) => resultCode(thrown) === CANNOT_OPEN

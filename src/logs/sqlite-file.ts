@@ -3,7 +3,7 @@ import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, ope
 import { dirname } from 'node:path'
 import { isRunletError } from '../core/error.ts'
 import type { Database, Sqlite } from './sqlite-driver.ts'
-import { isBusy, newerStore, notAStore, storeError, unwritable } from './sqlite-errors.ts'
+import { isBusy, newerStore, notAStore, storeError, unwritable, wouldWrite } from './sqlite-errors.ts'
 
 export interface FileOptions {
   /** How long to wait for a lock that another process holds. Milliseconds. */
@@ -26,7 +26,7 @@ export const LOW = 4_294_967_295
  * row and nothing else.
  */
 const SCHEMA = `
-  CREATE TABLE runs (
+  CREATE TABLE IF NOT EXISTS runs (
     no INTEGER PRIMARY KEY, run_id TEXT NOT NULL UNIQUE, session_id TEXT NOT NULL, request_id TEXT NOT NULL,
     trace_id TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL, durability TEXT NOT NULL,
     title TEXT NOT NULL, created_at INTEGER NOT NULL,
@@ -34,20 +34,20 @@ const SCHEMA = `
     status TEXT NOT NULL, last INTEGER, ended_at INTEGER, finish_reason TEXT, error TEXT, usage TEXT,
     bytes INTEGER, pruned INTEGER NOT NULL DEFAULT 0
   ) STRICT;
-  CREATE INDEX runs_by_time ON runs (created_at);
-  CREATE INDEX runs_by_session ON runs (session_id, created_at);
-  CREATE INDEX runs_by_status ON runs (status, created_at);
-  CREATE INDEX runs_to_prune ON runs (ended_at) WHERE ended_at IS NOT NULL AND pruned = 0;
-  CREATE TABLE requests (no INTEGER PRIMARY KEY, request TEXT NOT NULL) STRICT;
-  CREATE TABLE batches (
+  CREATE INDEX IF NOT EXISTS runs_by_time ON runs (created_at);
+  CREATE INDEX IF NOT EXISTS runs_by_session ON runs (session_id, created_at);
+  CREATE INDEX IF NOT EXISTS runs_by_status ON runs (status, created_at);
+  CREATE INDEX IF NOT EXISTS runs_to_prune ON runs (ended_at) WHERE ended_at IS NOT NULL AND pruned = 0;
+  CREATE TABLE IF NOT EXISTS requests (no INTEGER PRIMARY KEY, request TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS batches (
     id INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, last INTEGER NOT NULL, crc INTEGER NOT NULL, lines TEXT NOT NULL
   ) STRICT;
-  CREATE TABLE claims (
+  CREATE TABLE IF NOT EXISTS claims (
     scope TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, no INTEGER NOT NULL,
     expires_at INTEGER NOT NULL, PRIMARY KEY (scope, key)
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX claims_by_expiry ON claims (expires_at);
-  CREATE TABLE control (id INTEGER PRIMARY KEY AUTOINCREMENT, no INTEGER NOT NULL, request TEXT NOT NULL) STRICT;
+  CREATE INDEX IF NOT EXISTS claims_by_expiry ON claims (expires_at);
+  CREATE TABLE IF NOT EXISTS control (id INTEGER PRIMARY KEY AUTOINCREMENT, no INTEGER NOT NULL, request TEXT NOT NULL) STRICT;
 `
 
 /**
@@ -64,15 +64,13 @@ export function openStore(sqlite: Sqlite, path: string, { busyTimeoutMs }: FileO
   } catch (cause) {
     throw unwritable(path, cause)
   }
-  let db: Database | undefined
   try {
-    const ours = statSync(path).size > 0 && inspect(sqlite, path, busyTimeoutMs)
-    db = new sqlite.DatabaseSync(path, { timeout: busyTimeoutMs })
-    if (!ours) create(db, busyTimeoutMs)
-    db.exec('PRAGMA query_only = 1; PRAGMA cache_size = -8000')
+    if (statSync(path).size === 0 || !inspect(sqlite, path, busyTimeoutMs)) create(sqlite, path, busyTimeoutMs)
+    // Read only, so that closing it moves nothing about in the file, least of all after a write that failed.
+    const db = new sqlite.DatabaseSync(path, { readOnly: true, timeout: busyTimeoutMs })
+    db.exec('PRAGMA cache_size = -8000')
     return db
   } catch (thrown) {
-    db?.close()
     throw isRunletError(thrown) ? thrown : storeError(path, thrown)
   }
 }
@@ -117,7 +115,21 @@ function syncDirectory(directory: string): void {
  * a file handle of our own would drop the locks that SQLite holds on the same file in this process.
  */
 function inspect(sqlite: Sqlite, path: string, timeout: number): boolean {
-  const db = new sqlite.DatabaseSync(path, { readOnly: true, timeout })
+  try {
+    return isOurs(sqlite, path, { readOnly: true, timeout })
+  } catch (thrown) {
+    if (!wouldWrite(thrown)) throw thrown
+    // A crash in the middle of a transaction, maybe of the one that made the file. Whoever opens it next undoes that.
+    return isOurs(sqlite, path, { timeout })
+  }
+}
+
+function isOurs(
+  sqlite: Sqlite,
+  path: string,
+  options: { readonly readOnly?: true; readonly timeout: number },
+): boolean {
+  const db = new sqlite.DatabaseSync(path, options)
   try {
     const version = pragma(db, 'user_version')
     if (pragma(db, 'application_id') !== APPLICATION) {
@@ -132,15 +144,20 @@ function inspect(sqlite: Sqlite, path: string, timeout: number): boolean {
   }
 }
 
-function create(db: Database, timeout: number): void {
-  db.exec(`PRAGMA page_size = ${PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA synchronous = FULL`)
-  // Two processes may come to a new file at once. SQLite does not wait for the lock that changes the mode.
-  patiently(timeout, () => db.exec('PRAGMA journal_mode = WAL'))
-  db.exec('BEGIN IMMEDIATE')
-  if (pragma(db, 'application_id') !== APPLICATION) {
-    db.exec(`${SCHEMA}; PRAGMA application_id = ${APPLICATION}; PRAGMA user_version = ${FORMAT}`)
+/** Two processes may come to a new file at once, so each part does nothing where it was done. */
+function create(sqlite: Sqlite, path: string, timeout: number): void {
+  const db = new sqlite.DatabaseSync(path, { timeout })
+  try {
+    db.exec(`PRAGMA page_size = ${PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA synchronous = FULL`)
+    // SQLite does not wait for the lock that changes the mode.
+    patiently(timeout, () => db.exec('PRAGMA journal_mode = WAL'))
+    db.exec(`
+      BEGIN IMMEDIATE; ${SCHEMA}
+      PRAGMA application_id = ${APPLICATION}; PRAGMA user_version = ${FORMAT}; COMMIT
+    `)
+  } finally {
+    db.close()
   }
-  db.exec('COMMIT')
 }
 
 function pragma(db: Database, name: string): number {

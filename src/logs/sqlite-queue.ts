@@ -38,7 +38,9 @@ export class WriteQueue {
   #waiting: Pending[] = []
   #flying: readonly Pending[] | undefined
   #scheduled = false
+  /** Why writes are refused. */
   #error: RunletError | undefined
+  #stopped = false
   #idle: (() => void) | undefined
   /** Characters of lines that are not committed yet. */
   backlog = 0
@@ -47,9 +49,9 @@ export class WriteQueue {
     this.#options = options
   }
 
-  /** Why nothing is stored any more. */
-  get error(): RunletError | undefined {
-    return this.#error
+  /** True once a write failed for good. */
+  get stopped(): boolean {
+    return this.#stopped
   }
 
   push(pending: Pending): void {
@@ -117,7 +119,9 @@ export class WriteQueue {
   #start(): Worker {
     const { path, busyTimeoutMs, maxFileBytes } = this.#options
     const settings: WriterSettings = { path, busyTimeoutMs, ...(maxFileBytes === undefined ? {} : { maxFileBytes }) }
-    const worker = new Worker(writerFile(), { workerData: settings })
+    // `--input-type` speaks of a program given with `-e`; a thread that inherits it refuses its file.
+    const execArgv = process.execArgv.filter((flag) => !flag.startsWith('--input-type'))
+    const worker = new Worker(writerFile(), { workerData: settings, execArgv })
     worker.on('message', (answer: GroupAnswer) => this.#answered(answer))
     worker.on('error', (cause) => this.#stop(storeError(path, cause)))
     return worker
@@ -153,6 +157,7 @@ export class WriteQueue {
 
   #stop(error: RunletError): void {
     this.#error ??= error
+    this.#stopped = true
     const lost = [...(this.#flying ?? []), ...this.#waiting]
     this.#flying = undefined
     this.#waiting = []

@@ -279,9 +279,10 @@ export async function sqliteLog(path: string, options: SqliteLogOptions = {}): P
     foreign.close()
     for (const { live } of owned.values()) live.dismiss(() => true)
     await queue.drain()
-    // The thread closes last: it tidies the file up, off the event loop.
-    db.close()
+    // Who closes last tidies the file up: the thread, off the event loop; nobody, after a write that failed.
+    if (!queue.stopped) db.close()
     await queue.close()
+    if (queue.stopped) db.close()
     lock.release()
   }
 }

@@ -33,31 +33,38 @@ export function printer(stream: Writable, options: PrinterOptions = {}): Printer
   let midLine = false
   /** Runs from each write; while it runs, text waits. */
   let timer: CancelTimer | undefined
-  /** Unresolved while the reader is behind. */
-  let drained: Promise<void> | undefined
+  /** Settles, never rejects, when the system has taken the last write, or will not. */
   let lastWrite: Promise<void> = Promise.resolve()
+  /** `lastWrite`, while the reader is behind. */
+  let drained: Promise<void> | undefined
 
-  stream.on('error', (cause) => gone.abort(failureOf(cause)))
-  stream.on('close', () => gone.abort(failureOf(undefined)))
+  let settle = () => {}
+
+  function giveUp(reason: RunletError): void {
+    gone.abort(reason)
+    settle()
+  }
+  stream.on('error', (cause) => giveUp(failureOf(cause)))
+  stream.on('close', () => giveUp(failureOf(undefined)))
 
   function put(): void {
     if (pending === '' || gone.signal.aborted) return
     const text = pending
     pending = ''
     let room = true
-    lastWrite = new Promise((resolve) => {
-      room = stream.write(text, () => resolve())
+    const write = new Promise<void>((resolve) => {
+      settle = () => {
+        if (drained === write) drained = undefined
+        resolve()
+      }
+      room = stream.write(text, settle)
     })
-    if (!room) drained ??= firstOf(stream, gone.signal).finally(() => (drained = undefined))
+    lastWrite = write
+    if (!room) drained = write
     timer = clock.after(delayMs, () => {
       timer = undefined
       if (!drained) put()
     })
-  }
-
-  /** Another writer may have filled the room again. */
-  async function allDrained(): Promise<void> {
-    for (let wait = drained; wait; wait = drained) await wait
   }
 
   return {
@@ -66,35 +73,21 @@ export function printer(stream: Writable, options: PrinterOptions = {}): Printer
       pending += text
       midLine = !text.endsWith('\n')
       if (pending.length >= maxLength || (!timer && !drained)) put()
-      await allDrained()
+      // When one write has been taken, another writer may have followed it with the next.
+      for (let wait = drained; wait; wait = drained) await wait
       if (!timer) put()
     },
     async flush() {
       put()
       timer?.()
       timer = undefined
-      if (!gone.signal.aborted) await Promise.race([lastWrite, aborted(gone.signal)])
+      await lastWrite
     },
     gone: gone.signal,
     get midLine() {
       return midLine
     },
   }
-}
-
-/** Resolves when the stream has room, or never will. */
-function firstOf(stream: Writable, gone: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    stream.once('drain', resolve)
-    gone.addEventListener('abort', () => resolve(), { once: true })
-  })
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }
 
 function failureOf(cause: Error | undefined): RunletError {

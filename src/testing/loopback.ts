@@ -9,7 +9,6 @@ export interface LoopbackRequest {
   readonly body: string
 }
 
-/** A server that runs, and what it was asked. */
 /** A server that listens. */
 export interface Loopback {
   readonly url: string

@@ -16,7 +16,6 @@ import { byteCases } from './provider-suite-bytes.ts'
 import { connectionCases, overHttp, refusalCase } from './provider-suite-http.ts'
 
 /** A provider under test: how to make one, and streams that it has to understand. */
-/** A provider under test, and what it is tested with. */
 export interface ProviderSuite {
   /** The provider, pointed at a server of ours. */
   readonly make: (baseUrl: string) => Provider
@@ -52,7 +51,6 @@ export interface ExpectedAnswer {
   readonly citations?: readonly Citation[]
 }
 
-/** How a recording that is no answer has to end. */
 /** How a recording fails. */
 export interface ExpectedFailure {
   readonly code: ErrorCode
@@ -73,13 +71,11 @@ export interface RecordedRefusal {
 }
 
 /** One case for any test runner. `run` rejects if the provider does not hold. */
-/** One case for any test runner. `run` rejects if the provider does not hold. */
 export interface SuiteCase {
   readonly name: string
   readonly run: () => Promise<void>
 }
 
-/** The cases for one provider: its recordings, each cut in every way, its refusals, and its connections. */
 /** The cases of one provider. */
 export function providerCases(options: ProviderSuite): SuiteCase[] {
   return [

@@ -53,6 +53,8 @@ export function patternMatcher(query: LineQuery, { clock, timeoutMs }: PatternLi
   }
   const worker = new Worker(workerSource, {
     eval: true,
+    // Flags of this process may be wrong for that text: `--input-type=module` would make it a module.
+    execArgv: [],
     workerData: { source: query.text, flags },
     resourceLimits: { maxOldGenerationSizeMb: 256 },
   })

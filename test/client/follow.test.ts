@@ -79,8 +79,18 @@ const cases: [name: string, connections: Connection[], seen: (number | string)[]
   ['a server that gives more than was asked for', [[batch(1, 4), broken()], [batch(2, 10)]], all, ['0-0', '1-4']],
   ['a server that repeats what was seen', [[batch(1, 4), batch(3, 4), batch(1, 10)]], all, ['0-0']],
   ['events that did not arrive', [[batch(1, 4), batch(6, 10)], [batch(5, 10)]], all, ['0-0', '1-4']],
-  ['another owner of the run', [[batch(1, 4), broken()], [batch(5, 6, 2), broken()], [batch(7, 10, 2)]], all, ['0-0', '1-4', '2-6']],
-  ['entries that the store lost', [[batch(1, 2), gap(3, 5), broken()], [batch(6, 10)]], [1, 2, 'gap 3-5', 6, 7, 8, 9, 10], ['0-0', '1-5']],
+  [
+    'another owner of the run',
+    [[batch(1, 4), broken()], [batch(5, 6, 2), broken()], [batch(7, 10, 2)]],
+    all,
+    ['0-0', '1-4', '2-6'],
+  ],
+  [
+    'entries that the store lost',
+    [[batch(1, 2), gap(3, 5), broken()], [batch(6, 10)]],
+    [1, 2, 'gap 3-5', 6, 7, 8, 9, 10],
+    ['0-0', '1-5'],
+  ],
 ]
 
 for (const [name, connections, seen, asked] of cases) {
@@ -131,7 +141,11 @@ test('what another attempt would not change is thrown at once', async () => {
 })
 
 test('the caller can stop it: in the middle of a connection, and while it waits', async () => {
-  for (const connections of [[[batch(1, 2), 'stop']], [[batch(1, 2), broken()]], []] as (Batch | Error | 'stop')[][][]) {
+  for (const connections of [[[batch(1, 2), 'stop']], [[batch(1, 2), broken()]], []] as (
+    | Batch
+    | Error
+    | 'stop'
+  )[][][]) {
     const stop = new AbortController()
     const open: OpenEvents = async function* ({ signal }) {
       for (const record of connections.shift() ?? [broken()]) {

@@ -97,7 +97,10 @@ test('a reader that took every cut for the end would be noticed', async () => {
   const { run_id } = await ask()
   const whole = await logged(run_id)
   const reader = httpClient({ baseUrl, token, fetch: cutting(800) })
-  await expect(linesOf(reader.events(run_id))).rejects.toMatchObject({ code: 'network', reason: 'stream_eof_before_done' })
+  await expect(linesOf(reader.events(run_id))).rejects.toMatchObject({
+    code: 'network',
+    reason: 'stream_eof_before_done',
+  })
   expect(await linesOf(reader.events(run_id, { after: { epoch: 1, seq: 2 } }))).not.toBe(whole)
 })
 
@@ -112,9 +115,21 @@ test('from every cursor the rest comes', async () => {
 
 const refusals: [name: string, call: () => Promise<unknown>, expected: object][] = [
   ['an unknown run', () => client.find('nope'), { code: 'not_found', reason: 'run_unknown', status: 404 }],
-  ['an unknown model', () => client.start({ model: 'x/y', prompt: 'p' }), { code: 'not_found', reason: 'model_unknown' }],
-  ['an empty prompt', () => client.start({ model: 'test/m', prompt: ' ' }), { code: 'invalid_request', reason: 'empty_prompt' }],
-  ['a wrong token', () => httpClient({ baseUrl, token: 'x', fetch: send }).list(), { code: 'unauthorized', reason: 'token_wrong' }],
+  [
+    'an unknown model',
+    () => client.start({ model: 'x/y', prompt: 'p' }),
+    { code: 'not_found', reason: 'model_unknown' },
+  ],
+  [
+    'an empty prompt',
+    () => client.start({ model: 'test/m', prompt: ' ' }),
+    { code: 'invalid_request', reason: 'empty_prompt' },
+  ],
+  [
+    'a wrong token',
+    () => httpClient({ baseUrl, token: 'x', fetch: send }).list(),
+    { code: 'unauthorized', reason: 'token_wrong' },
+  ],
   ['no token', () => httpClient({ baseUrl, fetch: send }).list(), { code: 'unauthorized', reason: 'token_missing' }],
 ]
 for (const [name, call, expected] of refusals) {
@@ -124,7 +139,11 @@ for (const [name, call, expected] of refusals) {
 }
 
 const strangers: [name: string, answer: () => Response, expected: object][] = [
-  ['a page', () => new Response('<h1>nginx</h1>', { status: 502 }), { code: 'network', reason: 'not_runlet', temporary: true }],
+  [
+    'a page',
+    () => new Response('<h1>nginx</h1>', { status: 502 }),
+    { code: 'network', reason: 'not_runlet', temporary: true },
+  ],
   ['another API', () => Response.json({ error: 'x' }, { status: 404 }), { code: 'not_found', reason: 'not_runlet' }],
   ['no JSON under 200', () => new Response('hello'), { code: 'network', reason: 'server_unreachable' }],
 ]

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { Batch } from '../../src/core/batch.ts'
 import { legalOrder } from '../../src/core/order.ts'
 import type { Entry } from '../../src/core/event.ts'
-import type { FormatOptions, Framing } from '../../src/core/format.ts'
+import type { Format, FormatOptions, Framing } from '../../src/core/format.ts'
 import { parseLine } from '../../src/core/line.ts'
 import type { RunHeader } from '../../src/core/log.ts'
 import { gai } from '../../src/formats/gai.ts'
@@ -104,12 +104,17 @@ describe('the suite', () => {
   }
 
   test('notices a format that loses one event', () => {
-    const lossy = {
+    const lossy: Format = {
       ...gai,
-      open: (run: RunHeader, options: FormatOptions) => {
+      open(run, options) {
         const encoder = gai.open(run, options)
-        const empty = new Uint8Array()
-        return { ...encoder, batch: (batch: Batch) => (batch.first === 1 ? encoder.batch(batch) : empty) }
+        return {
+          contentType: encoder.contentType,
+          start: () => encoder.start(),
+          batch: (batch) => (batch.first === 1 ? encoder.batch(batch) : new Uint8Array()),
+          control: (record) => encoder.control(record),
+          end: () => encoder.end(),
+        }
       },
     }
     const cases = formatCases({ format: lossy, client: gaiClient, expected: (view) => view, runs: 5 })

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Batch } from '../../src/core/batch.ts'
@@ -40,10 +40,7 @@ test('closing leaves one file, which another log opens', async () => {
   const log = await open(path)
   await begin(log)
   await log.close()
-  expect(readdirSync(dirname(path)).filter((name) => statSync(join(dirname(path), name)).size > 0)).toEqual(
-    expect.arrayContaining(['runs.db']),
-  )
-  expect(existsSync(`${path}-wal`) && statSync(`${path}-wal`).size).toBeFalsy()
+  expect(statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0).toBe(0)
   expect(readdirSync(`${path}-owners`)).toEqual([])
   expect(seqs(await readAll(await open(path), 'run-1'))).toEqual([1, 2, 3])
 })

@@ -60,6 +60,15 @@ async function write(log, run_id) {
   }
 }
 
+/** The pipe does not block: while it is full, this thread sleeps. */
 function print(line) {
-  writeSync(1, `${line}\n`)
+  for (;;) {
+    try {
+      writeSync(1, `${line}\n`)
+      return
+    } catch (error) {
+      if (error.code !== 'EAGAIN') throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+    }
+  }
 }

@@ -12,11 +12,11 @@ import {
   type Recording,
   type RecordedRefusal,
 } from '../../src/testing/provider-suite.ts'
-import { ndjsonCompleteAt, ownFixture, rawOllama, sharedFixtures } from './recordings.ts'
+import { ndjsonCompleteAt, ownFixture, sharedFixtures } from './recordings.ts'
+import { NDJSON, ollamaSuite, recordedOllama } from './suites.ts'
 
-const NDJSON = 'application/x-ndjson'
 const peer = { provider: 'ollama', name: 'Ollama', redact: (text: string) => text }
-const decoder = () => ollamaStream({ peer, model: 'suite-model', ids: callIds([]) })
+const { decoder } = ollamaSuite
 const usage = { input_tokens: 19, output_tokens: 8, total_tokens: 27, accuracy: 'exact' } as const
 
 const answers: [file: string, expected: Partial<ExpectedAnswer>][] = [
@@ -75,23 +75,6 @@ const recordings: Recording[] = [
   }),
 ]
 
-/** The recordings of `/api/chat` that are whole streams; the others are other endpoints, or lines for the cases below. */
-const chats = new Set([
-  'chat-stream.ndjson',
-  'chat-tool-calls.nonstream.json',
-  'constructed-thinking-tools.ndjson',
-  'docs-chat-tools-stream.ndjson',
-])
-const shared = sharedFixtures('ollama')
-const recorded: Recording[] = shared.flatMap(({ name, bytes }): Recording[] => {
-  if (chats.has(name)) {
-    const completeAt = ndjsonCompleteAt(bytes)
-    return [{ name, mediaType: NDJSON, bytes, expected: rawOllama(bytes), completeAt }]
-  }
-  if (name !== 'error-midstream.ndjson') return []
-  return [{ name, mediaType: NDJSON, bytes, expected: { code: 'internal', reason: 'provider_error', text: '' } }]
-})
-
 const refusals: RecordedRefusal[] = [
   {
     status: 404,
@@ -126,24 +109,16 @@ const refusals: RecordedRefusal[] = [
   { status: 500, body: '', code: 'internal', reason: 'http_500' },
 ]
 
-const options = {
-  make: (host: string) => ollama({ host }),
-  decoder,
-  models: {
-    body: JSON.stringify({
-      models: [{ name: 'a:latest', modified_at: '2025-05-10T08:06:48.639712648-07:00' }, { name: 'b' }],
-    }),
-    expected: [{ id: 'a:latest', created_at: Date.parse('2025-05-10T15:06:48.639Z') }, { id: 'b' }],
-  },
-}
-
 describe('ollama, with its own recordings', () => {
-  for (const { name, run } of providerCases({ ...options, recordings, refusals })) test(name, run)
+  for (const { name, run } of providerCases({ ...ollamaSuite, recordings, refusals })) {
+    test(name, () => expect(run()).resolves.toBeUndefined())
+  }
 })
 
-describe.skipIf(recorded.length === 0)('ollama, with what real servers sent', () => {
-  if (recorded.length === 0) return
-  for (const { name, run } of providerCases({ ...options, recordings: recorded, refusals: [] })) test(name, run)
+describe.skipIf(recordedOllama.length === 0)('ollama, with what real servers sent', () => {
+  if (recordedOllama.length === 0) return
+  const cases = providerCases({ ...ollamaSuite, recordings: recordedOllama, refusals: [], maxWork: 1 << 20 })
+  for (const { name, run } of cases) test(name, () => expect(run()).resolves.toBeUndefined())
 })
 
 const eventsOf = (...lines: object[]): readonly ProviderEvent[] => {
@@ -180,7 +155,7 @@ test('ollama: every form of the last line is an end', () => {
   )
 })
 
-const variants = shared.find(({ name }) => name === 'constructed-final-line-variants.json')
+const variants = sharedFixtures('ollama').find(({ name }) => name === 'constructed-final-line-variants.json')
 
 test.skipIf(!variants)('ollama: every last line that was seen is an end, or the error that it tells', () => {
   const { lines } = JSON.parse(Buffer.from(variants!.bytes).toString()) as { lines: { note: string; line: string }[] }
@@ -194,7 +169,7 @@ test.skipIf(!variants)('ollama: every last line that was seen is an end, or the 
 test('ollama: a bad line is told by its number, and what it says stays in the cause', () => {
   const { fault } = decodeAll(decoder(), [ownFixture('ollama/bad-line.ndjson')])
   const error = fault as Error & { cause: Error }
-  expect(error.message).toBe('Ollama sent an answer that cannot be read: line 2 is not a JSON object')
+  expect(error.message).toBe('the suite sent an answer that cannot be read: line 2 is not a JSON object')
   expect(error.cause.message).toContain('oops')
 })
 

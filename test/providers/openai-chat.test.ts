@@ -1,18 +1,14 @@
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { ErrorCode } from '../../src/core/error.ts'
-import { chatBody, chatStream } from '../../src/providers/openai-chat-parse.ts'
-import { openaiChat } from '../../src/providers/openai-chat.ts'
-import { callIds } from '../../src/providers/shared/call-ids.ts'
 import {
   providerCases,
   type ExpectedAnswer,
-  type Recording,
   type RecordedRefusal,
+  type Recording,
 } from '../../src/testing/provider-suite.ts'
-import { chatCompleteAt, ownFixture, rawChat, reframed, sharedFixtures } from './recordings.ts'
+import { chatCompleteAt, ownFixture } from './recordings.ts'
+import { openaiChatSuite, recordedChats, SSE } from './suites.ts'
 
-const SSE = 'text/event-stream'
-const peer = { provider: 'openai-chat', name: 'the suite', redact: (text: string) => text }
 const usage = { input_tokens: 9, output_tokens: 7, total_tokens: 16, reasoning_tokens: 2, cached_tokens: 4 }
 const exact = { ...usage, accuracy: 'exact' } as const
 const counted = (input_tokens: number, output_tokens: number) =>
@@ -136,24 +132,6 @@ const recordings: Recording[] = [
   },
 ]
 
-const failedThere: Readonly<Record<string, Recording['expected']>> = {
-  'openrouter-error-midstream.sse': {
-    code: 'invalid_request',
-    reason: 'http_400',
-    text: '',
-  },
-}
-
-const recorded: Recording[] = ['openai-chat', 'openai-compat']
-  .flatMap(sharedFixtures)
-  // The older text completions are another API.
-  .filter(({ name }) => !name.includes('completion'))
-  .map(({ name, bytes: stored }) => {
-    const bytes = name.endsWith('.chunks.txt') ? reframed(stored) : stored
-    const expected = failedThere[name] ?? rawChat(bytes)
-    return { name, mediaType: SSE, bytes, expected, completeAt: chatCompleteAt(bytes) }
-  })
-
 const error = (body: object) => JSON.stringify({ error: body })
 const said = 'The quick brown fox jumps over the lazy dog'
 
@@ -225,23 +203,14 @@ const refusals: RecordedRefusal[] = [
   { status: 418, body: error({ code: 'constructor', type: '__proto__' }), code: 'invalid_request', reason: 'http_418' },
 ]
 
-const options = {
-  make: (baseUrl: string) => openaiChat({ baseUrl }),
-  decoder: (mediaType: string) => {
-    const about = { peer, model: 'suite-model', ids: callIds([]) }
-    return mediaType === SSE ? chatStream(about) : chatBody(about)
-  },
-  models: {
-    body: JSON.stringify({ object: 'list', data: [{ id: 'a', created: 1_700_000_000 }, { id: 'b' }, { name: 'c' }] }),
-    expected: [{ id: 'a', created_at: 1_700_000_000_000 }, { id: 'b' }],
-  },
-}
-
 describe('openai-chat, with its own recordings', () => {
-  for (const { name, run } of providerCases({ ...options, recordings, refusals })) test(name, run)
+  for (const { name, run } of providerCases({ ...openaiChatSuite, recordings, refusals })) {
+    test(name, () => expect(run()).resolves.toBeUndefined())
+  }
 })
 
-describe.skipIf(recorded.length === 0)('openai-chat, with what real servers sent', () => {
-  if (recorded.length === 0) return
-  for (const { name, run } of providerCases({ ...options, recordings: recorded, refusals: [] })) test(name, run)
+describe.skipIf(recordedChats.length === 0)('openai-chat, with what real servers sent', () => {
+  if (recordedChats.length === 0) return
+  const cases = providerCases({ ...openaiChatSuite, recordings: recordedChats, refusals: [], maxWork: 1 << 20 })
+  for (const { name, run } of cases) test(name, () => expect(run()).resolves.toBeUndefined())
 })

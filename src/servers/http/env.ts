@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import type { Clock } from '../../core/clock.ts'
@@ -6,6 +7,7 @@ import type { Format } from '../../core/format.ts'
 import type { Diagnostic, Runtime } from '../../engine/runtime.ts'
 import type { HttpLimits } from './limits.ts'
 import type { Readers } from './readers.ts'
+import type { Sink } from './sink.ts'
 
 /** What Node's server hands along with a request; nothing when another framework calls `fetch`. */
 export interface HttpEnv {
@@ -21,6 +23,7 @@ export interface HttpContext {
   readonly limits: HttpLimits
   readonly clock: Clock
   readonly readers: Readers
+  readonly nodeSink: (response: ServerResponse) => Sink
   readonly onDiagnostic: (diagnostic: Diagnostic) => void
 }
 

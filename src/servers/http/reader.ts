@@ -1,6 +1,6 @@
 import type { Batch } from '../../core/batch.ts'
 import type { Clock } from '../../core/clock.ts'
-import type { Cursor } from '../../core/cursor.ts'
+import type { Cursor, Epoch } from '../../core/cursor.ts'
 import { toRunletError } from '../../core/error.ts'
 import type { ControlBody, Encoder } from '../../core/format.ts'
 import type { Gap } from '../../core/log.ts'
@@ -13,17 +13,13 @@ export interface Reading {
   readonly run: Run
   readonly encoder: Encoder
   readonly records: AsyncIterator<Batch | Gap>
-  /** The first answer of `records`, where it had to be waited for before the response could begin. */
-  readonly first?: IteratorResult<Batch | Gap> | undefined
-  /** The folded state at `cursor`, for a reader that begins with it. */
-  readonly snapshot?: object | undefined
   /** Where the reading begins. */
   readonly cursor: Cursor
-  /** The run's last place when the reading began; a reader that has reached it is live, and can fall behind. */
+  /** The run's last seq when the reading began; a reader that has reached it is live, and can fall behind. */
   readonly live: number
   /** Ends `records`. */
   readonly stop: AbortController
-  /** Called if the connection ends before the run does, by whoever's fault but ours. */
+  /** Called if the connection ends before the run does, unless it is us who end it. */
   readonly onDisconnect?: (() => void) | undefined
 }
 
@@ -34,21 +30,25 @@ export interface ReaderContext {
 }
 
 /**
- * One connection that follows one run. It holds a cursor, and at most `maxPendingBytes` that its connection has not
- * taken; beyond that it does not pull, falls behind in the log at no cost, and continues from its cursor.
+ * One connection that follows one run. It holds a cursor, and what its connection has not taken yet; when that is too
+ * much it does not pull, falls behind in the log at no cost, and continues from its cursor. While it waits it keeps no
+ * batch alive.
  */
 export class Reader {
   readonly #reading: Reading
   readonly #sink: Sink
   readonly #context: ReaderContext
-  #cursor: Cursor
+  /** The last place that was handed over. Two numbers, as it moves with every batch of every reader. */
+  #epoch: Epoch
+  #seq: number
   #live: number
   #state: 'open' | 'ended' | 'gone' = 'open'
-  /** A record was handed over in part: nothing may come between, not even a sign of life. */
-  #partial = false
+  /** What is left of a record that is handed over in pieces: nothing may come between, not even a sign of life. */
+  #rest: Uint8Array | undefined
   /** Bytes handed to the sink. */
   #written = 0
-  /** When something was last said. */
+  /** Whether something was said since the last look, and when the last look found that it was. */
+  #spoke = true
   #spokeAt: number
   /** Bytes that the other side had taken when last looked at, and since when it has not taken more. */
   #taken = 0
@@ -58,29 +58,21 @@ export class Reader {
     this.#reading = reading
     this.#sink = sink
     this.#context = context
-    this.#cursor = reading.cursor
+    this.#epoch = reading.cursor.epoch
+    this.#seq = reading.cursor.seq
     this.#live = reading.live
     this.#spokeAt = this.#takenAt = context.clock.now()
   }
 
-  /** Delivers until the run or the connection ends. Never rejects. */
-  async follow(): Promise<void> {
-    const { encoder, snapshot } = this.#reading
-    try {
-      this.#write(encoder.start())
-      if (snapshot) await this.#send(this.#control({ type: 'snapshot', cursor: this.#cursor, view: snapshot }))
-      await this.#deliver()
-      if (this.#state === 'open') await this.#finish()
-    } catch (thrown) {
-      const error = toRunletError(thrown)
-      this.#report('error', 'reader_failed', `reading run ${this.#reading.run.id} failed`, thrown)
-      this.close(error.reason)
-    }
+  /** Delivers `opening`, and then the run, until that or the connection ends. */
+  follow(opening: Uint8Array): void {
+    this.#offer(opening)
+    void this.#deliver()
   }
 
   /** Ends the connection, not the run, and says where to read on. */
   close(reason: string): void {
-    this.#leave({ type: 'closing', reason, cursor: this.#cursor })
+    this.#leave({ type: 'closing', reason, cursor: this.#cursor() })
   }
 
   /** The connection is gone. */
@@ -88,10 +80,11 @@ export class Reader {
     const { stop, onDisconnect } = this.#reading
     if (this.#state === 'open') onDisconnect?.()
     this.#state = 'gone'
+    this.#rest = undefined
     stop.abort()
   }
 
-  /** Called by the sweep: a sign of life where there was silence, an end where nothing is taken. */
+  /** Called every `tickMs`: gives a sign of life where there was silence, and an end where nothing is taken. */
   check(now: number, tickMs: number): void {
     const { limits } = this.#context
     const { pending } = this.#sink
@@ -102,80 +95,98 @@ export class Reader {
     } else if (now - this.#takenAt >= limits.stallMs) {
       return this.#overflow()
     }
-    const silent = pending === 0 && !this.#partial && now - this.#spokeAt > limits.heartbeatMs - tickMs
-    if (silent && this.#state === 'open') {
+    if (this.#spoke) {
+      this.#spoke = false
+      this.#spokeAt = now
+    }
+    // The next look may come a tick later, and what was said may have been said a tick before it was noticed.
+    const silent = now - this.#spokeAt > limits.heartbeatMs - 2 * tickMs
+    if (silent && pending === 0 && !this.#rest && this.#state === 'open') {
       this.#write(this.#control({ type: 'heartbeat' }))
     }
   }
 
+  /** Never rejects. */
   async #deliver(): Promise<void> {
-    const { records, first, encoder } = this.#reading
-    for (let next = first ?? (await records.next()); !next.done; next = await records.next()) {
-      const record = next.value
-      const bytes =
-        record.type === 'gap'
-          ? this.#control({ type: 'gap', from: record.from, to: record.to, reason: record.reason })
-          : encoder.batch(record)
-      // An `await` that has nothing to wait for would cost every reader of every batch a turn.
-      if (this.#sink.room(bytes.length)) this.#write(bytes)
-      else if (!(await this.#send(bytes))) return
-      this.#cursor =
-        record.type === 'gap'
-          ? { epoch: this.#cursor.epoch, seq: record.to }
-          : { epoch: record.epoch, seq: record.last }
+    const { records, run } = this.#reading
+    try {
+      do {
+        // Hardly ever so; an `await` without need would cost each reader of each batch a turn.
+        if (this.#rest || this.#sink.full) await this.#catchUp()
+        // What `next` gives must not rest in a variable here: the frame of a waiting function keeps it alive.
+      } while (this.#state === 'open' && this.#hand(await records.next()))
+      if (this.#state === 'open') await this.#finish()
+    } catch (thrown) {
+      this.#report('error', 'reader_failed', `reading run ${run.id} failed`, thrown)
+      this.close(toRunletError(thrown).reason)
     }
   }
 
-  /** Writes as the connection takes it. False if it went meanwhile. */
-  async #send(bytes: Uint8Array): Promise<boolean> {
-    const { maxPendingBytes } = this.#context.limits
-    for (let from = 0; from < bytes.length; from += maxPendingBytes) {
-      const piece = bytes.length > maxPendingBytes ? bytes.subarray(from, from + maxPendingBytes) : bytes
-      while (!this.#sink.room(piece.length)) {
-        await this.#sink.drained()
-        if (this.#state !== 'open') return false
-        if (from === 0) await this.#tellLag()
-      }
-      this.#write(piece)
-      this.#partial = from + piece.length < bytes.length
+  /** False if there was nothing more to hand over. */
+  #hand({ done, value: record }: IteratorResult<Batch | Gap>): boolean {
+    if (done === true || this.#state !== 'open') return false
+    if (record.type === 'gap') {
+      this.#offer(this.#control({ type: 'gap', from: record.from, to: record.to, reason: record.reason }))
+      this.#seq = record.to
+    } else {
+      this.#offer(this.#reading.encoder.batch(record))
+      this.#epoch = record.epoch
+      this.#seq = record.last
     }
     return true
   }
 
+  #offer(bytes: Uint8Array): void {
+    const { maxPendingBytes } = this.#context.limits
+    if (bytes.length <= maxPendingBytes) return this.#write(bytes)
+    this.#write(bytes.subarray(0, maxPendingBytes))
+    this.#rest = bytes.subarray(maxPendingBytes)
+  }
+
+  /** Waits until the connection has taken what it was given, piece after piece. */
+  async #catchUp(): Promise<void> {
+    while (this.#state === 'open' && (this.#rest || this.#sink.full)) {
+      await this.#sink.drained()
+      const rest = this.#rest
+      this.#rest = undefined
+      if (rest) this.#offer(rest)
+    }
+    if (this.#state === 'open' && this.#seq >= this.#live) await this.#tellLag()
+  }
+
   /** Once for each time that a reader was live, and was then held up for so long that it has to catch up. */
   async #tellLag(): Promise<void> {
-    if (this.#cursor.seq < this.#live) return
-    const { cursor } = await this.#reading.run.header()
-    const events = cursor.seq - this.#cursor.seq
+    const { run } = this.#reading
+    const { cursor } = await run.header()
+    const events = cursor.seq - this.#seq
     if (events <= this.#context.limits.lagEvents || this.#state !== 'open') return
     this.#live = cursor.seq
-    this.#write(this.#control({ type: 'lag', events, cursor: this.#cursor }))
-    this.#report('info', 'reader_lag', `a reader of run ${this.#reading.run.id} is ${events} events behind`)
+    this.#write(this.#control({ type: 'lag', events, cursor: this.#cursor() }))
+    this.#report('info', 'reader_lag', `a reader of run ${run.id} is ${events} events behind`)
   }
 
   /** The log has no more: because the run ended, or because the log did. */
   async #finish(): Promise<void> {
     const { status, cursor } = await this.#reading.run.header()
     if (this.#state !== 'open') return
-    if (status === 'running' || cursor.seq !== this.#cursor.seq) return this.close('log_closed')
+    if (status === 'running' || cursor.seq !== this.#seq) return this.close('log_closed')
     this.#write(this.#reading.encoder.end())
     this.#end()
   }
 
   #overflow(): void {
-    // It was told before, and takes not even that.
+    // It was told before, and did not even take that.
     if (this.#state !== 'open') return this.#sink.destroy()
     const { run, onDisconnect } = this.#reading
     const seconds = this.#context.limits.stallMs / 1000
     this.#report('warning', 'slow_consumer', `a reader of run ${run.id} took nothing for ${seconds} s and is closed`)
     onDisconnect?.()
-    this.#takenAt = this.#context.clock.now()
-    this.#leave({ type: 'overflow', reason: 'slow_consumer', cursor: this.#cursor })
+    this.#leave({ type: 'overflow', reason: 'slow_consumer', cursor: this.#cursor() })
   }
 
   #leave(body: ControlBody): void {
     if (this.#state !== 'open') return
-    if (!this.#partial) this.#write(this.#control(body))
+    if (!this.#rest) this.#write(this.#control(body))
     this.#end()
   }
 
@@ -183,7 +194,7 @@ export class Reader {
     this.#state = 'ended'
     this.#reading.stop.abort()
     // A clean end behind half a record would be a lie; a cut is not.
-    if (this.#partial) this.#sink.destroy()
+    if (this.#rest) this.#sink.destroy()
     else this.#sink.end()
   }
 
@@ -191,7 +202,11 @@ export class Reader {
     if (bytes.length === 0) return
     this.#sink.write(bytes)
     this.#written += bytes.length
-    this.#spokeAt = this.#context.clock.now()
+    this.#spoke = true
+  }
+
+  #cursor(): Cursor {
+    return { epoch: this.#epoch, seq: this.#seq }
   }
 
   #control(body: ControlBody): Uint8Array {

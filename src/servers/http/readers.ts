@@ -32,8 +32,8 @@ export class Readers {
     })
   }
 
-  /** Delivers a reading to a connection until either ends. */
-  add(reading: Reading, sink: Sink): void {
+  /** Delivers `opening`, and then a reading, to a connection, until either ends. */
+  add(reading: Reading, opening: Uint8Array, sink: Sink): void {
     const reader = new Reader(reading, sink, this.#context)
     this.#readers.add(reader)
     sink.onClose(() => {
@@ -42,7 +42,7 @@ export class Readers {
       if (this.#readers.size === 0) this.#rest()
     })
     this.#schedule()
-    void reader.follow()
+    reader.follow(opening)
     if (this.#closing) reader.close('shutting_down')
   }
 

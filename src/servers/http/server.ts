@@ -10,6 +10,7 @@ import { formats } from '../../formats/index.ts'
 import { createApp } from './app.ts'
 import { hostList } from './hosts.ts'
 import { defaultHttpLimits, type HttpLimits } from './limits.ts'
+import { nodeSinks } from './node-sink.ts'
 import { problem } from './problem.ts'
 import { Readers } from './readers.ts'
 import { routes } from './routes.ts'
@@ -59,7 +60,15 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const hosts = hostList(options.hosts ?? [])
   const app = createApp(
     routes,
-    { runtime, readers, limits, clock, onDiagnostic, formats: options.formats ?? formats },
+    {
+      runtime,
+      readers,
+      nodeSink: nodeSinks(limits.maxPendingBytes),
+      limits,
+      clock,
+      onDiagnostic,
+      formats: options.formats ?? formats,
+    },
     { token, hosts, origins: options.origins ?? [] },
   )
 

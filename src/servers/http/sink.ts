@@ -1,11 +1,11 @@
-/** Where a reader's bytes go. It never refuses any; `room` says when to wait. */
+/** Where a reader's bytes go. It never refuses any, but says when it has enough. */
 export interface Sink {
-  /** Handed over and not yet taken by the other side. Bytes, framing included. */
+  /** Bytes handed over and not yet taken by the other side, framing included. */
   readonly pending: number
-  /** May this many more bytes be handed over at once? Always true when nothing is pending. */
-  room(bytes: number): boolean
+  /** So much is pending that the reader should wait until it is taken. */
+  readonly full: boolean
   write(bytes: Uint8Array): void
-  /** Resolves when there is room again, and when the connection is gone. */
+  /** Resolves when there is room again, and when the connection is gone. One call at a time. */
   drained(): Promise<void>
   /** Nothing more will be written; what is pending may still be taken. */
   end(): void

@@ -1,11 +1,11 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { Context } from 'hono'
 import { ANY_EPOCH, START, type Cursor } from '../../core/cursor.ts'
+import type { Batch } from '../../core/batch.ts'
 import type { RunView } from '../../core/fold.ts'
 import type { Run } from '../../engine/runtime.ts'
-import type { RunHeader } from '../../core/log.ts'
+import type { Gap, RunHeader } from '../../core/log.ts'
 import type { HttpContext, HttpEnv } from './env.ts'
-import { nodeSink } from './node-sink.ts'
 import type { Reading } from './reader.ts'
 import type { Spelling } from './spelling.ts'
 import { webSink } from './web-sink.ts'
@@ -34,7 +34,7 @@ export async function streamRun(
   const stop = new AbortController()
   const place = options.snapshot ? await snapshotOf(run) : { cursor: options.after ?? START, view: undefined }
   const header = await run.header()
-  const opened = await openRecords(run, place.cursor, header, stop.signal)
+  const records = await openRecords(run, place.cursor, header, stop.signal)
   // An `EventSource` comes back after every end; this is the way to tell it that there is no more.
   if (framing === 'sse' && header.status !== 'running' && place.cursor.seq === header.cursor.seq && !place.view) {
     return c.body(null, 204, { 'Cache-Control': 'no-store', ...options.headers })
@@ -50,20 +50,14 @@ export async function streamRun(
     stop.abort()
     return c.body(null, 200, headers)
   }
-  const reading: Reading = {
-    ...opened,
-    run,
-    encoder,
-    stop,
-    snapshot: place.view,
-    cursor: {
-      epoch: place.cursor.epoch === ANY_EPOCH ? header.cursor.epoch : place.cursor.epoch,
-      seq: place.cursor.seq,
-    },
-    live: header.cursor.seq,
-    onDisconnect: options.onDisconnect,
-  }
-  return respond(c, http, reading, headers)
+  const cursor = place.cursor.epoch === ANY_EPOCH ? { ...place.cursor, epoch: header.cursor.epoch } : place.cursor
+  const { onDisconnect } = options
+  const reading: Reading = { run, encoder, records, cursor, live: header.cursor.seq, stop, onDisconnect }
+  const snapshot = place.view && encoder.control({ type: 'snapshot', ts: http.clock.now(), cursor, view: place.view })
+  return respond(c, http, reading, {
+    headers,
+    opening: snapshot ? Buffer.concat([encoder.start(), snapshot]) : encoder.start(),
+  })
 }
 
 /**
@@ -72,20 +66,20 @@ export async function streamRun(
  */
 function respond(
   c: Context<HttpEnv>,
-  { readers, limits }: HttpContext,
+  { readers, nodeSink, limits }: HttpContext,
   reading: Reading,
-  headers: Readonly<Record<string, string>>,
+  { headers, opening }: { readonly headers: Readonly<Record<string, string>>; readonly opening: Uint8Array },
 ): Response {
   const response = c.env?.outgoing
   if (response && 'writableNeedDrain' in response) {
     response.writeHead(200, { ...Object.fromEntries(c.res.headers), ...headers })
-    // Otherwise they leave together with the first bytes, which are there already.
-    if (!reading.first && reading.encoder.start().length === 0) response.flushHeaders()
-    readers.add(reading, nodeSink(response, limits.maxPendingBytes))
+    // They would wait for the first bytes, which may take as long as the model does.
+    if (opening.length === 0) response.flushHeaders()
+    readers.add(reading, opening, nodeSink(response))
     return RESPONSE_ALREADY_SENT
   }
   const { sink, body } = webSink(limits.maxPendingBytes)
-  readers.add(reading, sink)
+  readers.add(reading, opening, sink)
   return c.body(body, 200, headers)
 }
 
@@ -98,11 +92,24 @@ async function openRecords(
   after: Cursor,
   header: RunHeader,
   signal: AbortSignal,
-): Promise<Pick<Reading, 'records' | 'first'>> {
+): Promise<AsyncIterator<Batch | Gap>> {
   const records = run.read({ after, follow: true, signal })[Symbol.asyncIterator]()
-  if (after.seq < header.cursor.seq) return { records, first: await records.next() }
+  if (after.seq < header.cursor.seq) return beginningWith(await records.next(), records)
   for await (const _ of run.read({ after, follow: false, signal })) break
-  return { records }
+  return records
+}
+
+/** An iterator whose first answer is there already. */
+function beginningWith<T>(first: IteratorResult<T>, rest: AsyncIterator<T>): AsyncIterator<T> {
+  let held: IteratorResult<T> | undefined = first
+  return {
+    next() {
+      if (!held) return rest.next()
+      const answer = Promise.resolve(held)
+      held = undefined
+      return answer
+    },
+  }
 }
 
 /** The folded state and its place. A place needs its epoch, so the owner must not change while the state is read. */

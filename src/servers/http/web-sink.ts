@@ -33,13 +33,15 @@ export function webSink(maxPendingBytes: number): { readonly sink: Sink; readonl
     get pending() {
       return pending()
     },
-    room: (bytes) => pending() === 0 || pending() + bytes <= maxPendingBytes,
+    get full() {
+      return pending() >= maxPendingBytes
+    },
     write(bytes) {
       if (!closed) controller.enqueue(bytes)
     },
     drained: () =>
       new Promise((resolve) => {
-        if (closed || pending() === 0) resolve()
+        if (closed || pending() < maxPendingBytes) resolve()
         else wake = resolve
       }),
     end() {

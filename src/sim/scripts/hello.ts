@@ -24,7 +24,6 @@ Letters from everywhere arrive whole, however the network cuts them: Grüße, Ε
 Try next:
 
 \`\`\`sh
-runlet chat --model sim            # a conversation
 runlet runs                        # what ran, this answer included
 runlet follow RUN                  # any of them again, from any place
 runlet ask --model sim/tools "What time is it?"

@@ -1,0 +1,165 @@
+/** Single steps of the way of an event, in batches of 64, as they are on the way. */
+import { v7 as uuidv7 } from 'uuid'
+import { Batch } from '../../src/core/batch.ts'
+import type { Entry } from '../../src/core/event.ts'
+import { emptyView, fold, outputText } from '../../src/core/fold.ts'
+import type { Framing } from '../../src/core/format.ts'
+import type { ProviderEvent } from '../../src/core/provider.ts'
+import { gai } from '../../src/formats/gai.ts'
+import { memoryLog } from '../../src/logs/memory.ts'
+import { chatAnswer } from '../../src/providers/openai-chat-answer.ts'
+import { chatError } from '../../src/providers/openai-chat-errors.ts'
+import { callIds } from '../../src/providers/shared/call-ids.ts'
+import { codeOfStatus } from '../../src/providers/shared/status.ts'
+import type { JsonRecord } from '../../src/wire/json.ts'
+import { answerFrames, tokenText } from '../source/body.ts'
+import { expectSame, type Job } from './job.ts'
+import { storedRun } from './runs.ts'
+
+const BATCH = 64
+const TIMES = 100
+const RUN = '01920000-0000-7000-8000-000000000000'
+
+const place = { run: RUN, epoch: 1, first: 4, last: 3 + BATCH }
+const peer = { provider: 'openai-chat', name: 'the source', redact: (words: string) => words }
+
+function entries(): Entry[] {
+  return Array.from({ length: BATCH }, (_, i) => ({
+    seq: i + 4,
+    ts: 1_770_933_892_000,
+    event: { type: 'text.delta', step: 1, text: tokenText(i) },
+  }))
+}
+
+async function encoder(framing: Framing) {
+  return gai.open(await storedRun(memoryLog(), 1, 1), { framing, compact: true })
+}
+
+/** From the stored lines to the frames' bytes. */
+export const sseFrame: Job = async () => {
+  const lines = Batch.of(RUN, 1, entries()).lines
+  const sse = await encoder('sse')
+  const size = sse.batch(Batch.stored(place, lines)).length
+  return () => {
+    for (let i = 0; i < TIMES; i++) {
+      expectSame('bytes', sse.batch(Batch.stored(place, lines)).length, size)
+    }
+    return TIMES * BATCH
+  }
+}
+
+/** From the events to the lines' bytes. */
+export const ndjsonLine: Job = async () => {
+  const made = entries()
+  const ndjson = await encoder('ndjson')
+  const size = Buffer.byteLength(Batch.of(RUN, 1, made).lines)
+  return () => {
+    for (let i = 0; i < TIMES; i++) expectSame('bytes', ndjson.batch(Batch.of(RUN, 1, made)).length, size)
+    return TIMES * BATCH
+  }
+}
+
+/** The same by the platform's own means: what an envelope costs that is spelled as an object. */
+export const stringify: Job = () => {
+  const made = entries()
+  const size = Buffer.byteLength(Batch.of(RUN, 1, made).lines)
+  return () => {
+    for (let i = 0; i < TIMES; i++) {
+      let lines = ''
+      for (const { seq, ts, event } of made) {
+        const { type, ...body } = event
+        lines += `${JSON.stringify({ type, ts, seq, ...body })}\n`
+      }
+      expectSame('bytes', Buffer.from(lines).length, size)
+    }
+    return TIMES * BATCH
+  }
+}
+
+const payloads = () =>
+  answerFrames(BATCH)
+    .slice(1, -1)
+    .map((frame) => frame.slice('data: '.length))
+
+/** From a provider's parsed chunk to an event. */
+export const normalise: Job = () => {
+  const chunks = payloads().map((payload) => JSON.parse(payload) as JsonRecord)
+  return () => {
+    for (let i = 0; i < TIMES; i++) {
+      const answer = chatAnswer({ peer, model: 'bench', ids: callIds([]) })
+      const out: ProviderEvent[] = []
+      for (const chunk of chunks) answer.add(chunk, out)
+      expectSame('events', out.length, BATCH + 1)
+    }
+    return TIMES * BATCH
+  }
+}
+
+export const jsonParse: Job = () => {
+  const texts = payloads()
+  return () => {
+    let objects = 0
+    for (let i = 0; i < TIMES; i++) for (const text of texts) objects += typeof JSON.parse(text) === 'object' ? 1 : 0
+    expectSame('objects', objects, TIMES * BATCH)
+    return objects
+  }
+}
+
+export const classify: Job = () => {
+  const statuses = Array.from({ length: 200 }, (_, i) => 400 + i)
+  return () => {
+    let temporary = 0
+    for (let i = 0; i < TIMES; i++)
+      for (const status of statuses) if (codeOfStatus(status) === 'rate_limited') temporary++
+    expectSame('rate limits', temporary, TIMES)
+    return TIMES * statuses.length
+  }
+}
+
+const header = (name: string) => (name === 'retry-after' ? '20' : undefined)
+
+/** The whole typed error for what OpenAI says of a rate limit, with its stack. */
+export const typedError: Job = () => {
+  const error = { message: 'Rate limit reached', type: 'requests', param: null, code: 'rate_limit_exceeded' }
+  return () => {
+    for (let i = 0; i < TIMES; i++) {
+      const { code, retryAfterMs } = chatError(peer, error, { status: 429, header, words: error.message })
+      expectSame('the code', code, 'rate_limited')
+      expectSame('the wait', retryAfterMs, 20_000)
+    }
+    return TIMES
+  }
+}
+
+export const bareError: Job = () => () => {
+  for (let i = 0; i < TIMES; i++)
+    expectSame('the message', new Error('Rate limit reached').message, 'Rate limit reached')
+  return TIMES
+}
+
+export const runId: Job = () => () => {
+  let last = ''
+  for (let i = 0; i < TIMES * BATCH; i++) {
+    const id = uuidv7()
+    if (id <= last) throw new Error(`${id} is not after ${last}`)
+    last = id
+  }
+  return TIMES * BATCH
+}
+
+export const folding: Job = () => {
+  const made = entries()
+  const begun = fold(emptyView, [
+    {
+      seq: 1,
+      ts: 0,
+      event: { type: 'turn.start', turn: 1, kind: 'prompt', message: { role: 'user', content: 'Go on.' } },
+    },
+    { seq: 2, ts: 0, event: { type: 'step.start', step: 1, attempt: 1 } },
+  ])
+  const said = made.map(({ event }) => (event.type === 'text.delta' ? event.text : '')).join('')
+  return () => {
+    for (let i = 0; i < TIMES; i++) expectSame('the text', outputText(fold(begun, made)), said)
+    return TIMES * BATCH
+  }
+}

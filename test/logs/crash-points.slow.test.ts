@@ -1,0 +1,140 @@
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { readAll, seqs } from '../../src/testing/log-suite-given.ts'
+import { seededRandom } from '../../src/testing/random-run.ts'
+import type { Survival } from '../crash/power-cut.ts'
+import { powerCuts } from '../crash/power-cut.ts'
+import type { Call, Rules } from '../crash/trace.ts'
+import { CALLS, isSync, judge, parseTrace } from '../crash/trace.ts'
+import { start } from './processes.ts'
+import { testStores } from './stores.ts'
+
+const { place, open } = testStores()
+
+const hasStrace = spawnSync('strace', ['-V']).status === 0
+const why = hasStrace ? '' : ' (skipped: needs strace, "apt-get install strace")'
+
+/** Runs a writer under strace; what it prints is what its clients get. */
+async function traced(
+  settings: object,
+  more: readonly string[] = [],
+): Promise<{ calls: Call[]; lines: string[]; path: string }> {
+  const path = place()
+  const file = join(dirname(path), 'trace')
+  const strace = ['strace', '-f', '-y', '-s', '1000000', '-o', file, '-e', `trace=${CALLS}`, ...more]
+  const writer = start('writer.js', { path, ...settings }, strace)
+  expect(await writer.ended).toBe(0)
+  return { calls: parseTrace(readFileSync(file, 'latin1')), lines: writer.lines, path }
+}
+
+function rulesFor(path: string): Rules {
+  return {
+    isStore: (target) => [path, `${path}-wal`, `${path}-journal`].includes(target),
+    isClient: ({ fd }) => fd === 1,
+    stored: /"text":"(run-\d+-\d+ \d+)"/g,
+    delivered: /^(run-\d+-\d+ \d+)\n/gm,
+    fresh: true,
+  }
+}
+
+/** Three times opened, written to by four runs at once, and closed, which moves everything into the database. */
+const work = { runs: 4, entries: 15, openings: 3 }
+const ENTRIES = work.runs * work.entries * work.openings
+
+describe.skipIf(!hasStrace)(`crash points${why}`, () => {
+  test('no entry is delivered before it is durable', async () => {
+    const { calls, path } = await traced(work)
+    const verdict = judge(calls, rulesFor(path))
+    expect(verdict.delivered.length).toBe(ENTRIES)
+    expect(verdict.early).toEqual([])
+  })
+
+  test('that check fails for a writer that syncs nothing, that delivers first, and whose folder is not synced', async () => {
+    const lazy = await traced({ ...work, durability: 'os' })
+    expect(judge(lazy.calls, rulesFor(lazy.path)).early.length).toBeGreaterThan(0)
+    const early = await traced({ ...work, early: true })
+    expect(judge(early.calls, rulesFor(early.path)).early.length).toBe(ENTRIES)
+    const honest = await traced(work)
+    const nameless = honest.calls.filter((call) => !isSync(call) || call.target !== dirname(honest.path))
+    expect(judge(nameless, rulesFor(honest.path)).early.length).toBe(ENTRIES)
+  })
+
+  test('after a power cut at any moment, whatever the disk kept of unsynced writes, nothing delivered is missing', async () => {
+    const cuts = await lossesOf(work)
+    expect(cuts.losses).toEqual([])
+    expect(cuts.points).toBeGreaterThan(300)
+  })
+
+  test('that check fails for a writer that syncs nothing', async () => {
+    const cuts = await lossesOf({ ...work, durability: 'os', openings: 1 })
+    expect(cuts.losses.length).toBeGreaterThan(0)
+  })
+
+  test('a disk that fails to sync stops the store: nothing is acknowledged after it, nothing before it is lost', async () => {
+    const failing = ['-e', 'inject=fsync,fdatasync:error=EIO:when=20+']
+    const { calls, lines, path } = await traced({ runs: 2, entries: 100 }, failing)
+    const failed = lines.filter((line) => line.includes('failed'))
+    expect(failed.toSorted()).toEqual(['run-1-0 failed internal store_failed', 'run-1-1 failed internal store_failed'])
+    const acknowledged = lines.filter((line) => !line.includes('failed'))
+    expect(lines.slice(0, acknowledged.length)).toEqual(acknowledged)
+    expect(acknowledged.length).toBeGreaterThan(10)
+    expect(judge(calls, rulesFor(path)).early).toEqual([])
+
+    const log = await open(path)
+    for (const run of ['run-1-0', 'run-1-1']) {
+      const entries = await readAll(log, run)
+      expect(seqs(entries)).toEqual(entries.map((_, i) => i + 1))
+      const acks = acknowledged.filter((line) => line.startsWith(run))
+      expect(entries.slice(2, 2 + acks.length).map(({ event }) => 'text' in event && event.text)).toEqual(acks)
+    }
+  })
+})
+
+/** What a disk may make of unsynced writes: none of them, all of them, any of them, any sectors at their beginning. */
+function survivals(seed: number): Survival[] {
+  const random = seededRandom(seed)
+  return [
+    () => 0,
+    (bytes) => bytes,
+    (bytes) => (random() < 0.5 ? bytes : 0),
+    (bytes) => Math.min(bytes, 512 * Math.floor(random() * (2 + bytes / 512))),
+  ]
+}
+
+/** Cuts the power at each moment of a writer's life and reads what is left, as a restart would. */
+async function lossesOf(settings: object): Promise<{ points: number; losses: string[] }> {
+  const { calls, path } = await traced(settings)
+  const rules = rulesFor(path)
+  const { delivered } = judge(calls, rules)
+  const losses: string[] = []
+  let points = 0
+  for (const cut of powerCuts(calls, delivered, rules.isStore)) {
+    for (const [kind, survival] of survivals(cut.at).entries()) {
+      points++
+      const stored = await restart(cut.files(survival))
+      const lost = cut.delivered.filter((entry) => !stored.has(entry))
+      if (lost.length > 0) losses.push(`line ${cut.at}, disk ${kind}: ${lost.join(', ')}`)
+    }
+  }
+  return { points, losses }
+}
+
+/** Puts the files into a folder and gives the entries that a log finds in them. */
+async function restart(files: Map<string, Buffer>): Promise<Set<string>> {
+  const path = place()
+  const folder = join(dirname(path), 'cut')
+  mkdirSync(folder)
+  for (const [name, content] of files) writeFileSync(join(folder, basename(name)), content)
+  const log = await open(join(folder, basename(path)))
+  const stored = new Set<string>()
+  for (const { run_id } of await log.list()) {
+    const entries = await readAll(log, run_id)
+    expect(seqs(entries)).toEqual(entries.map((_, i) => i + 1))
+    for (const { event } of entries) if ('text' in event) stored.add(event.text)
+  }
+  await log.close()
+  rmSync(folder, { recursive: true })
+  return stored
+}

@@ -1,0 +1,17 @@
+/** Every cut of every recording, where the fast tests try some of the long ones only. */
+import { describe, expect, test } from 'vitest'
+import { providerCases, type ProviderSuite, type Recording } from '../../src/testing/provider-suite.ts'
+import { ollamaSuite, openaiChatSuite, recordedChats, recordedOllama } from './suites.ts'
+
+const all: [api: string, suite: Omit<ProviderSuite, 'recordings' | 'refusals'>, recordings: readonly Recording[]][] = [
+  ['openai-chat', openaiChatSuite, recordedChats],
+  ['ollama', ollamaSuite, recordedOllama],
+]
+
+for (const [api, suite, recordings] of all) {
+  describe.skipIf(recordings.length === 0)(`${api}, every byte of what real servers sent`, () => {
+    if (recordings.length === 0) return
+    const cases = providerCases({ ...suite, recordings, refusals: [], maxWork: Infinity })
+    for (const { name, run } of cases) test(name, () => expect(run()).resolves.toBeUndefined())
+  })
+}
