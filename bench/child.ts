@@ -14,8 +14,8 @@ export interface Child<P extends Procedures> {
 export interface ChildOptions {
   /** Path of the module below this folder, as compiled: `load/main.js`. */
   readonly module: string
-  /** Write a CPU profile of this name, in this folder, when the process ends. */
-  readonly profile?: { readonly folder: string; readonly name: string } | undefined
+  /** Where to write a CPU profile of each thread when the process ends. */
+  readonly profileFolder?: string | undefined
 }
 
 interface Question {
@@ -27,10 +27,8 @@ interface Question {
 type Reply = { readonly id: number; readonly result: unknown } | { readonly id: number; readonly error: string }
 
 /** Starts a process that answers with `answer` below. */
-export function startChild<P extends Procedures>({ module, profile }: ChildOptions): Child<P> {
-  const profiling = profile
-    ? ['--cpu-prof', `--cpu-prof-dir=${profile.folder}`, `--cpu-prof-name=${profile.name}.cpuprofile`]
-    : []
+export function startChild<P extends Procedures>({ module, profileFolder }: ChildOptions): Child<P> {
+  const profiling = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`]
   const file = fileURLToPath(new URL(module, import.meta.url))
   const child = fork(file, { execArgv: profiling, serialization: 'advanced' })
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()

@@ -22,7 +22,7 @@ export interface Lab {
   sourceUrl(kind: string): Promise<string>
   /** The clients. Loads of one kind may not overlap. */
   load(): Child<LoadProcedures>
-  /** A process for one server. Its name is that of its CPU profile. */
+  /** A process for one server. Its name is that of the folder of its CPU profiles. */
   host(name: string): Child<HostProcedures>
   /** A process for one piece of work. */
   job(name: string): Child<JobProcedures>
@@ -43,7 +43,7 @@ export function openLab({ quick, profiles }: LabOptions): Lab {
   }
   const measured = (module: string, name: string) => ({
     module,
-    profile: profiles === undefined ? undefined : { folder: profiles, name },
+    profileFolder: profiles === undefined ? undefined : join(profiles, name),
   })
 
   return {

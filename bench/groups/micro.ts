@@ -16,7 +16,9 @@ export const micro: Group = {
           lab,
           [
             { job: 'micro.sse', title: 'SSE frame, from the stored line to bytes', role: 'runlet', ...atMost(79) },
+            { job: 'micro.sse.mixed', title: 'the same, text beyond ASCII', role: 'runlet' },
             { job: 'micro.ndjson', title: 'NDJSON line, from the event to bytes', role: 'runlet', ...atMost(234) },
+            { job: 'micro.ndjson.mixed', title: 'the same, text beyond ASCII', role: 'runlet' },
             { job: 'micro.stringify', title: 'the same with JSON.stringify', role: 'limit' },
             { job: 'micro.normalise', title: 'normalise, parsed chunk → event', role: 'runlet', ...atMost(50) },
             { job: 'micro.json-parse', title: 'JSON.parse of the chunk before it', role: 'limit' },

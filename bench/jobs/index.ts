@@ -43,8 +43,10 @@ export const jobs = {
   'resume.sqlite.1': async () => (await resume()).stored(1),
   'resume.sqlite.16': async () => (await resume()).stored(16),
 
-  'micro.sse': async () => (await micro()).sseFrame,
-  'micro.ndjson': async () => (await micro()).ndjsonLine,
+  'micro.sse': async () => (await micro()).sseFrame('ascii'),
+  'micro.sse.mixed': async () => (await micro()).sseFrame('mixed'),
+  'micro.ndjson': async () => (await micro()).ndjsonLine('ascii'),
+  'micro.ndjson.mixed': async () => (await micro()).ndjsonLine('mixed'),
   'micro.stringify': async () => (await micro()).stringify,
   'micro.normalise': async () => (await micro()).normalise,
   'micro.json-parse': async () => (await micro()).jsonParse,

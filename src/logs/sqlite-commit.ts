@@ -6,6 +6,9 @@ import { LOW } from './sqlite-file.ts'
 import type { Outcome, StoredBatch, Write, WriteGroup } from './sqlite-group.ts'
 import { checksum } from './sqlite-rows.ts'
 
+/** SQL: the batches of the run `no`. */
+const OF_RUN = `id > no << 32 AND id <= no << 32 | ${LOW}`
+
 /** What one prune may take before the writes that wait get their turn. */
 const PRUNE_RUNS = 64
 const PRUNE_BYTES = 8_388_608
@@ -36,13 +39,12 @@ export class Committer {
     // The condition is the fence: who lost the run, or ended it, changes nothing.
     this.#append = db.prepare(
       `INSERT OR IGNORE INTO batches (id, epoch, last, crc, lines)
-       SELECT no << 32 | ?2, ?3, ?4, ?5, ?6 FROM runs WHERE no = ?1 AND epoch = ?3 AND status = 'running'`,
+       SELECT no << 32 | ?, ?, ?, ?, ? FROM runs WHERE no = ? AND epoch = ? AND status = 'running'`,
     )
     this.#status = db.prepare('SELECT epoch, status FROM runs WHERE no = ?')
     this.#end = db.prepare(
-      `UPDATE runs SET status = ?2, last = ?3, ended_at = ?4, finish_reason = ?5, error = ?6, usage = ?7,
-       bytes = (SELECT sum(octet_length(lines)) FROM batches WHERE id > ?1 << 32 AND id <= ?1 << 32 | ${LOW})
-       WHERE no = ?1`,
+      `UPDATE runs SET status = ?, last = ?, ended_at = ?, finish_reason = ?, error = ?, usage = ?,
+       bytes = (SELECT sum(octet_length(lines)) FROM batches WHERE ${OF_RUN}) WHERE no = ?`,
     )
     this.#hush = db.prepare('DELETE FROM control WHERE no = ?')
     this.#claimed = db.prepare(
@@ -56,16 +58,16 @@ export class Committer {
     )
     this.#createRequest = db.prepare('INSERT INTO requests VALUES (?, ?)')
     this.#takeOver = db.prepare(
-      `UPDATE runs SET owner = ?3, epoch = epoch + 1, epochs = json_insert(epochs, '$[#]', json_array(epoch + 1, ?4))
-       WHERE no = ?1 AND owner = ?2 AND status = 'running'`,
+      `UPDATE runs SET owner = ?, epoch = epoch + 1, epochs = json_insert(epochs, '$[#]', json_array(epoch + 1, ?))
+       WHERE no = ? AND owner = ? AND status = 'running'`,
     )
     this.#taken = db.prepare('SELECT epoch, durability FROM runs WHERE no = ?')
     this.#tail = db.prepare(
-      `SELECT id & ${LOW} AS first, epoch, last, crc, lines FROM batches
-       WHERE id > ?1 << 32 AND id <= ?1 << 32 | ${LOW} ORDER BY id DESC LIMIT 1`,
+      `SELECT id & ${LOW} AS first, batches.epoch, batches.last, crc, lines FROM runs JOIN batches ON ${OF_RUN}
+       WHERE no = ? ORDER BY id DESC LIMIT 1`,
     )
     this.#send = db.prepare(
-      `INSERT INTO control (no, request) SELECT no, ?2 FROM runs WHERE no = ?1 AND status = 'running'`,
+      `INSERT INTO control (no, request) SELECT no, ? FROM runs WHERE no = ? AND status = 'running'`,
     )
     this.#heard = db.prepare('DELETE FROM control WHERE id = ?')
     this.#dataVersion = db.prepare('PRAGMA data_version')
@@ -122,7 +124,7 @@ export class Committer {
       case 'take_over':
         return this.#take(write)
       case 'send':
-        this.#send.run(write.no, write.request)
+        this.#send.run(write.request, write.no)
         return undefined
       case 'heard':
         this.#heard.run(write.id)
@@ -134,11 +136,11 @@ export class Committer {
 
   #appendBatch(no: number, batch: StoredBatch, end: RunEnd | undefined): Outcome | undefined {
     const { first, epoch, last, lines } = batch
-    const { changes } = this.#append.run(no, first, epoch, last, checksum(no, batch), lines)
+    const { changes } = this.#append.run(first, epoch, last, checksum(no, batch), lines, no, epoch)
     if (Number(changes) === 0) return this.#refusal(no, epoch)
     if (!end) return undefined
     const { status, ended_at, finish_reason = null, error, usage } = end
-    this.#end.run(no, status, last, ended_at, finish_reason, jsonOrNull(error), jsonOrNull(usage))
+    this.#end.run(status, last, ended_at, finish_reason, jsonOrNull(error), jsonOrNull(usage), no)
     this.#hush.run(no)
     return undefined
   }
@@ -174,7 +176,7 @@ export class Committer {
 
   #take({ no, from, to }: Extract<Write, { type: 'take_over' }>): Outcome {
     const first = this.#lastSeq(no) + 1
-    if (Number(this.#takeOver.run(no, from, to, first).changes) === 0) return { type: 'missed' }
+    if (Number(this.#takeOver.run(to, first, no, from).changes) === 0) return { type: 'missed' }
     const { epoch, durability } = this.#taken.get(no) as Pick<
       Extract<Outcome, { type: 'taken' }>,
       'epoch' | 'durability'
@@ -194,7 +196,6 @@ const jsonOrNull = (value: object | undefined) => (value === undefined ? null : 
 
 /** One step of retention: runs that ended first go first. What stays of a run is its row, without what was said. */
 function prune(db: Database, { maxAgeMs = Infinity, maxBytes = Infinity }: RetentionPolicy, now: number): Outcome {
-  const range = 'id > ?1 << 32 AND id <= ?1 << 32 | ' + LOW
   const oldest = db.prepare(
     'SELECT no, ended_at, bytes FROM runs WHERE ended_at IS NOT NULL AND pruned = 0 ORDER BY ended_at, no LIMIT 1',
   )
@@ -205,7 +206,7 @@ function prune(db: Database, { maxAgeMs = Infinity, maxBytes = Infinity }: Reten
     const run = oldest.get() as { no: number; ended_at: number; bytes: number } | undefined
     more = run !== undefined && (now - run.ended_at > maxAgeMs || total > maxBytes)
     if (!run || !more) break
-    db.prepare(`DELETE FROM batches WHERE ${range}`).run(run.no)
+    db.prepare(`DELETE FROM batches WHERE id > ? << 32 AND id <= ? << 32 | ${LOW}`).run(run.no, run.no)
     db.prepare('DELETE FROM requests WHERE no = ?').run(run.no)
     db.prepare("UPDATE runs SET pruned = 1, bytes = 0, title = '' WHERE no = ?").run(run.no)
     total -= run.bytes
@@ -222,7 +223,7 @@ function storedBytes(db: Database): number {
   const { bytes } = db
     .prepare(
       `SELECT (SELECT coalesce(sum(bytes), 0) FROM runs) + (SELECT coalesce(sum(octet_length(lines)), 0) FROM runs
-       JOIN batches ON id > no << 32 AND id <= no << 32 | ${LOW} WHERE status = 'running') AS bytes`,
+       JOIN batches ON ${OF_RUN} WHERE status = 'running') AS bytes`,
     )
     .get() as { bytes: number }
   return bytes

@@ -1,11 +1,11 @@
 import { RunletError } from '../core/error.ts'
 
-/** What is used of `node:sqlite`; `@photostructure/sqlite` has the same API. */
+/**
+ * What is used of `node:sqlite`; `@photostructure/sqlite` has the same API. Early versions know neither a `timeout` nor
+ * parameters that are numbered.
+ */
 export interface Sqlite {
-  readonly DatabaseSync: new (
-    path: string,
-    options?: { readonly readOnly?: boolean; readonly timeout?: number },
-  ) => Database
+  readonly DatabaseSync: new (path: string, options?: { readonly readOnly?: boolean }) => Database
 }
 
 export interface Database {

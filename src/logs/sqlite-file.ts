@@ -67,7 +67,7 @@ export function openStore(sqlite: Sqlite, path: string, { busyTimeoutMs }: FileO
   try {
     if (statSync(path).size === 0 || !inspect(sqlite, path, busyTimeoutMs)) create(sqlite, path, busyTimeoutMs)
     // Read only, so that closing it moves nothing about in the file, least of all after a write that failed.
-    const db = new sqlite.DatabaseSync(path, { readOnly: true, timeout: busyTimeoutMs })
+    const db = connect(sqlite, path, { readOnly: true, busyTimeoutMs })
     db.exec('PRAGMA cache_size = -8000')
     return db
   } catch (thrown) {
@@ -77,13 +77,23 @@ export function openStore(sqlite: Sqlite, path: string, { busyTimeoutMs }: FileO
 
 /** The one connection that writes. `synchronous` is set for each transaction. */
 export function openForWriting(sqlite: Sqlite, path: string, options: FileOptions): Database {
-  const db = new sqlite.DatabaseSync(path, { timeout: options.busyTimeoutMs })
+  const db = connect(sqlite, path, options)
   // A checkpoint copies each page once, however often the log holds it: a larger log is less work, and 16 MiB are
   // recovered in some 20 ms after a crash.
   db.exec('PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16000')
   if (options.maxFileBytes !== undefined) {
     db.exec(`PRAGMA max_page_count = ${Math.floor(options.maxFileBytes / PAGE_BYTES)}`)
   }
+  return db
+}
+
+function connect(
+  sqlite: Sqlite,
+  path: string,
+  { readOnly = false, busyTimeoutMs }: FileOptions & { readonly readOnly?: boolean },
+): Database {
+  const db = new sqlite.DatabaseSync(path, { readOnly })
+  db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`)
   return db
 }
 
@@ -114,22 +124,17 @@ function syncDirectory(directory: string): void {
  * True if the file is ours, false if it is empty; throws for any other. It looks through SQLite, read only: closing
  * a file handle of our own would drop the locks that SQLite holds on the same file in this process.
  */
-function inspect(sqlite: Sqlite, path: string, timeout: number): boolean {
+function inspect(sqlite: Sqlite, path: string, busyTimeoutMs: number): boolean {
   try {
-    return isOurs(sqlite, path, { readOnly: true, timeout })
+    return isOurs(path, connect(sqlite, path, { readOnly: true, busyTimeoutMs }))
   } catch (thrown) {
     if (!wouldWrite(thrown)) throw thrown
     // A crash in the middle of a transaction, maybe of the one that made the file. Whoever opens it next undoes that.
-    return isOurs(sqlite, path, { timeout })
+    return isOurs(path, connect(sqlite, path, { busyTimeoutMs }))
   }
 }
 
-function isOurs(
-  sqlite: Sqlite,
-  path: string,
-  options: { readonly readOnly?: true; readonly timeout: number },
-): boolean {
-  const db = new sqlite.DatabaseSync(path, options)
+function isOurs(path: string, db: Database): boolean {
   try {
     const version = pragma(db, 'user_version')
     if (pragma(db, 'application_id') !== APPLICATION) {
@@ -145,12 +150,12 @@ function isOurs(
 }
 
 /** Two processes may come to a new file at once, so each part does nothing where it was done. */
-function create(sqlite: Sqlite, path: string, timeout: number): void {
-  const db = new sqlite.DatabaseSync(path, { timeout })
+function create(sqlite: Sqlite, path: string, busyTimeoutMs: number): void {
+  const db = connect(sqlite, path, { busyTimeoutMs })
   try {
     db.exec(`PRAGMA page_size = ${PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA synchronous = FULL`)
     // SQLite does not wait for the lock that changes the mode.
-    patiently(timeout, () => db.exec('PRAGMA journal_mode = WAL'))
+    patiently(busyTimeoutMs, () => db.exec('PRAGMA journal_mode = WAL'))
     db.exec(`
       BEGIN IMMEDIATE; ${SCHEMA}
       PRAGMA application_id = ${APPLICATION}; PRAGMA user_version = ${FORMAT}; COMMIT
@@ -164,9 +169,9 @@ function pragma(db: Database, name: string): number {
   return (db.prepare(`PRAGMA ${name}`).get() as Record<string, number>)[name]!
 }
 
-/** Does something until no other process is in its way, at most `timeout` milliseconds; the thread sleeps meanwhile. */
-function patiently(timeout: number, attempt: () => void): void {
-  const until = Date.now() + timeout
+/** Does something until no other process is in its way; the thread sleeps meanwhile. */
+function patiently(timeoutMs: number, attempt: () => void): void {
+  const until = Date.now() + timeoutMs
   for (;;) {
     try {
       return attempt()

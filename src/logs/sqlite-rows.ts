@@ -63,8 +63,8 @@ export class StoredRuns {
     // The batch that holds the first entry asked for may begin before it.
     this.#step = db.prepare(
       `SELECT id & ${LOW}, epoch, last, crc, lines FROM batches
-       WHERE id >= coalesce((SELECT max(id) FROM batches WHERE id > ?1 << 32 AND id <= ?1 << 32 | ?2), ?1 << 32)
-       AND id <= ?1 << 32 | ?3 ORDER BY id`,
+       WHERE id >= coalesce((SELECT max(id) FROM batches WHERE id > ? << 32 AND id <= ? << 32 | ?), ? << 32)
+       AND id <= ? << 32 | ? ORDER BY id`,
     )
     this.#step.setReturnArrays?.(true)
   }
@@ -136,7 +136,7 @@ export class StoredRuns {
       records.push(batch.first <= after ? read.after(after) : read)
       lines = ''
     }
-    for (const row of this.#step.iterate(no, next, to)) {
+    for (const row of this.#step.iterate(no, no, next, no, no, to)) {
       const [first, epoch, last, crc, stored] = valuesOf(row)
       if (last < next || checksum(no, { first, epoch, last, lines: stored }) !== crc) continue
       if (first > next || epoch !== batch.epoch || batch.first <= after) close()

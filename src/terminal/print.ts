@@ -38,11 +38,12 @@ export function printer(stream: Writable, options: PrinterOptions = {}): Printer
   /** `lastWrite`, while the reader is behind. */
   let drained: Promise<void> | undefined
 
-  let settle = () => {}
+  /** Settles `lastWrite`. */
+  let settle: (() => void) | undefined
 
   function giveUp(reason: RunletError): void {
     gone.abort(reason)
-    settle()
+    settle?.()
   }
   stream.on('error', (cause) => giveUp(failureOf(cause)))
   stream.on('close', () => giveUp(failureOf(undefined)))

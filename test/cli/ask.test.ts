@@ -1,18 +1,16 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { Bench } from './runlet.ts'
-import { bench } from './runlet.ts'
+import { expect, test } from 'vitest'
+import { withCli } from './runlet.ts'
 
-let cli: Bench
-beforeEach(() => void (cli = bench()))
-afterEach(() => cli.close())
-
-test('it prints the answer and nothing else', async () => {
-  expect(await cli.run(['ask', '--model', 'sim/echo', 'hello', 'world'])).toEqual({
-    stdout: 'hello world\n',
-    stderr: '',
-    status: 0,
-  })
-})
+test.concurrent(
+  'it prints the answer and nothing else',
+  withCli(async (cli) => {
+    expect(await cli.run(['ask', '--model', 'sim/echo', 'hello', 'world'])).toEqual({
+      stdout: 'hello world\n',
+      stderr: '',
+      status: 0,
+    })
+  }),
+)
 
 const prompts: [name: string, words: string[], input: string | Uint8Array, prompt: string][] = [
   ['words alone', ['Why?'], '', 'Why?'],
@@ -22,37 +20,52 @@ const prompts: [name: string, words: string[], input: string | Uint8Array, promp
   ['letters from everywhere', [], 'Grüße 世界 👩‍🚀', 'Grüße 世界 👩‍🚀'],
 ]
 for (const [name, words, input, prompt] of prompts) {
-  test(`the prompt is ${name}`, async () => {
-    const { stdout, status } = await cli.run(['ask', '--model', 'sim/echo', '--json', ...words], { input })
-    const turn = stdout
-      .split('\n')
-      .slice(0, -1)
-      .map((line) => JSON.parse(line))
-      .find(({ type }) => type === 'turn.start')
-    expect([turn.message.content, status]).toEqual([prompt, 0])
-  })
+  test.concurrent(
+    `the prompt is ${name}`,
+    withCli(async (cli) => {
+      const { stdout, status } = await cli.run(['ask', '--model', 'sim/echo', '--json', ...words], { input })
+      const turn = stdout
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line))
+        .find(({ type }) => type === 'turn.start')
+      expect([turn.message.content, status]).toEqual([prompt, 0])
+    }),
+  )
 }
 
-test('--no-stdin leaves stdin alone', async () => {
-  const { stdout } = await cli.run(['ask', '--model', 'sim/echo', '--no-stdin', 'hello'], { input: 'not this' })
-  expect(stdout).toBe('hello\n')
-})
+test.concurrent(
+  '--no-stdin leaves stdin alone',
+  withCli(async (cli) => {
+    const { stdout } = await cli.run(['ask', '--model', 'sim/echo', '--no-stdin', 'hello'], { input: 'not this' })
+    expect(stdout).toBe('hello\n')
+  }),
+)
 
-test('a pipe gets the model’s exact characters, far beyond what a pipe holds', async () => {
-  const input = `\x1b[31mred\x1b[0m\u202e ${'0123456789abcdef'.repeat(20_000)}`
-  const { stdout, status } = await cli.run(['ask', '--model', 'sim/echo'], { input })
-  expect(status).toBe(0)
-  expect(stdout === `${input}\n`).toBe(true)
-})
+test.concurrent(
+  'a pipe gets the model’s exact characters, far beyond what a pipe holds',
+  withCli(async (cli) => {
+    const input = `\x1b[31mred\x1b[0m\u202e ${'0123456789abcdef'.repeat(20_000)}`
+    const { stdout, status } = await cli.run(['ask', '--model', 'sim/echo'], { input })
+    expect(status).toBe(0)
+    expect(stdout === `${input}\n`).toBe(true)
+  }),
+)
 
-test('an answer that ends with a line feed gets no second one', async () => {
-  const { stdout } = await cli.run(['ask', '--model', 'sim/echo', 'a line\n'])
-  expect(stdout).toBe('a line\n')
-})
+test.concurrent(
+  'an answer that ends with a line feed gets no second one',
+  withCli(async (cli) => {
+    const { stdout } = await cli.run(['ask', '--model', 'sim/echo', 'a line\n'])
+    expect(stdout).toBe('a line\n')
+  }),
+)
 
-test('an answer without a word prints nothing', async () => {
-  expect(await cli.run(['ask', '--model', 'sim/empty', 'x'])).toEqual({ stdout: '', stderr: '', status: 0 })
-})
+test.concurrent(
+  'an answer without a word prints nothing',
+  withCli(async (cli) => {
+    expect(await cli.run(['ask', '--model', 'sim/empty', 'x'])).toEqual({ stdout: '', stderr: '', status: 0 })
+  }),
+)
 
 const endings: [name: string, model: string, status: number, stderr: RegExp][] = [
   ['done', 'sim/echo', 0, /^$/],
@@ -70,118 +83,157 @@ const endings: [name: string, model: string, status: number, stderr: RegExp][] =
   ['a model that is not there', 'sim/nothing', 1, /^runlet: .+\n$/],
 ]
 for (const [name, model, status, stderr] of endings) {
-  test(`the exit status says how it ended: ${name} is ${status}`, async () => {
-    const result = await cli.run(['ask', '--model', model, 'hello'])
-    expect(result.status).toBe(status)
-    expect(result.stderr).toMatch(stderr)
-    const [run] = await cli.runs()
-    expect(run!.status).toBe(status === 1 ? 'failed' : 'completed')
-  })
+  test.concurrent(
+    `the exit status says how it ended: ${name} is ${status}`,
+    withCli(async (cli) => {
+      const result = await cli.run(['ask', '--model', model, 'hello'])
+      expect(result.status).toBe(status)
+      expect(result.stderr).toMatch(stderr)
+      const [run] = await cli.runs()
+      expect(run!.status).toBe(status === 1 ? 'failed' : 'completed')
+    }),
+  )
 }
 
-test('what came before a failure is printed, whole lines', async () => {
-  const { stdout, status } = await cli.run(['ask', '--model', 'sim/lorem-50?cut=2000', 'x'])
-  expect(status).toBe(1)
-  expect(stdout).toMatch(/^Lorem .+\n$/)
-  const shown = await cli.run(['show', 'last', '--json'])
-  expect(JSON.parse(shown.stdout).messages.at(-1).parts[0].text).toBe(stdout.slice(0, -1))
-})
+test.concurrent(
+  'what came before a failure is printed, whole lines',
+  withCli(async (cli) => {
+    const { stdout, status } = await cli.run(['ask', '--model', 'sim/lorem-50?cut=2000', 'x'])
+    expect(status).toBe(1)
+    expect(stdout).toMatch(/^Lorem .+\n$/)
+    const shown = await cli.run(['show', 'last', '--json'])
+    expect(JSON.parse(shown.stdout).messages.at(-1).parts[0].text).toBe(stdout.slice(0, -1))
+  }),
+)
 
-test('a reader that goes away ends the run, quietly', async () => {
-  const { stdout, stderr } = await cli.shell(
-    `runlet ask --model 'sim/lorem-1000000?tps=20000' x | head -c 10; echo " \${PIPESTATUS[0]}"`,
-  )
-  expect([stdout, stderr]).toEqual(['Lorem elit 141\n', ''])
-  const [run] = await cli.runs()
-  expect(run).toMatchObject({ status: 'cancelled', finish_reason: 'cancelled' })
-})
+test.concurrent(
+  'a reader that goes away ends the run, quietly',
+  withCli(async (cli) => {
+    const { stdout, stderr } = await cli.shell(
+      `runlet ask --model 'sim/lorem-1000000?tps=20000' x | head -c 10; echo " \${PIPESTATUS[0]}"`,
+    )
+    expect([stdout, stderr]).toEqual(['Lorem elit 141\n', ''])
+    const [run] = await cli.runs()
+    expect(run).toMatchObject({ status: 'cancelled', finish_reason: 'cancelled' })
+  }),
+)
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  test(`${signal} cancels the run and keeps what was said`, async () => {
-    const asking = cli.start(['ask', '--model', 'sim/slow', 'hello'])
-    await asking.said('Patience')
-    asking.child.kill(signal)
-    const { stdout, stderr, status } = await asking.done
-    expect([status, stderr]).toEqual([130, ''])
-    const shown = JSON.parse((await cli.run(['show', 'last', '--json'])).stdout)
-    expect(shown).toMatchObject({ status: 'cancelled', finish_reason: 'cancelled' })
-    expect(`${shown.messages.at(-1).parts[0].text}\n`).toBe(stdout)
-  })
+  test.concurrent(
+    `${signal} cancels the run and keeps what was said`,
+    withCli(async (cli) => {
+      const asking = cli.start(['ask', '--model', 'sim/slow', 'hello'])
+      await asking.said('Patience')
+      asking.child.kill(signal)
+      const { stdout, stderr, status } = await asking.done
+      expect([status, stderr]).toEqual([130, ''])
+      const shown = JSON.parse((await cli.run(['show', 'last', '--json'])).stdout)
+      expect(shown).toMatchObject({ status: 'cancelled', finish_reason: 'cancelled' })
+      expect(`${shown.messages.at(-1).parts[0].text}\n`).toBe(stdout)
+    }),
+  )
 }
 
-test('two at once on one store do not disturb each other', async () => {
-  const results = await Promise.all(
-    ['one', 'two'].map((word) => cli.run(['ask', '--model', 'sim/echo?tps=50', `${word} `.repeat(30).trim()])),
-  )
-  expect(results.map(({ stdout, status }) => [stdout.split(' ').length, status])).toEqual([
-    [30, 0],
-    [30, 0],
-  ])
-  expect((await cli.runs()).map(({ status }) => status)).toEqual(['completed', 'completed'])
-})
+test.concurrent(
+  'two at once on one store do not disturb each other',
+  withCli(async (cli) => {
+    const results = await Promise.all(
+      ['one', 'two'].map((word) => cli.run(['ask', '--model', 'sim/echo?tps=50', `${word} `.repeat(30).trim()])),
+    )
+    expect(results.map(({ stdout, status }) => [stdout.split(' ').length, status])).toEqual([
+      [30, 0],
+      [30, 0],
+    ])
+    expect((await cli.runs()).map(({ status }) => status)).toEqual(['completed', 'completed'])
+  }),
+)
 
-test('--json prints the lines of the log', async () => {
-  const { stdout } = await cli.run(['ask', '--model', 'sim/echo', '--json', 'hello \u2028 world'])
-  const types = stdout
-    .split('\n')
-    .slice(0, -1)
-    .map((line) => JSON.parse(line).type)
-  expect(types.filter((type, i) => type !== types[i - 1])).toEqual([
-    'start',
-    'turn.start',
-    'step.start',
-    'text.delta',
-    'step.end',
-    'turn.end',
-    'finish',
-  ])
-  expect((await cli.run(['follow', 'last', '--json'])).stdout).toBe(stdout)
-})
+test.concurrent(
+  '--json prints the lines of the log',
+  withCli(async (cli) => {
+    const { stdout } = await cli.run(['ask', '--model', 'sim/echo', '--json', 'hello \u2028 world'])
+    const types = stdout
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line).type)
+    expect(types.filter((type, i) => type !== types[i - 1])).toEqual([
+      'start',
+      'turn.start',
+      'step.start',
+      'text.delta',
+      'step.end',
+      'turn.end',
+      'finish',
+    ])
+    expect((await cli.run(['follow', 'last', '--json'])).stdout).toBe(stdout)
+  }),
+)
 
-test('--session goes on with a conversation and its model', async () => {
-  await cli.run(['ask', '--model', 'sim/echo', 'first'])
-  const { stdout } = await cli.run(['ask', '--session', 'last', 'second'])
-  expect(stdout).toBe('second\n')
-  const [second, first] = await cli.runs()
-  expect([second!.session_id, second!.model]).toEqual([first!.session_id, 'echo'])
-})
+test.concurrent(
+  '--session goes on with a conversation and its model',
+  withCli(async (cli) => {
+    await cli.run(['ask', '--model', 'sim/echo', 'first'])
+    const { stdout } = await cli.run(['ask', '--session', 'last', 'second'])
+    expect(stdout).toBe('second\n')
+    const [second, first] = await cli.runs()
+    expect([second!.session_id, second!.model]).toEqual([first!.session_id, 'echo'])
+  }),
+)
 
-test('tools are called, and told of on stderr', async () => {
-  const { stdout, stderr, status } = await cli.run(['ask', '--model', 'sim/tools', '--tool', 'current_time', 'When?'])
-  expect(stderr).toBe('🔧 Executing current_time...\n✅ current_time completed\n')
-  expect(stdout).toMatch(/^Let me look that up\.Here it is:\n\n- `current_time` says: .+\n$/)
-  expect(status).toBe(0)
-})
+test.concurrent(
+  'tools are called, and told of on stderr',
+  withCli(async (cli) => {
+    const { stdout, stderr, status } = await cli.run(['ask', '--model', 'sim/tools', '--tool', 'current_time', 'When?'])
+    expect(stderr).toBe('🔧 Executing current_time...\n✅ current_time completed\n')
+    expect(stdout).toMatch(/^Let me look that up\.Here it is:\n\n- `current_time` says: .+\n$/)
+    expect(status).toBe(0)
+  }),
+)
 
-test('a tool that fails says why; the model goes on', async () => {
-  const { stderr, status } = await cli.run(['ask', '--model', 'sim/tools', '--tool', 'read_file', 'no/such/file.txt'])
-  expect(stderr).toMatch(/^🔧 Executing read_file\.\.\.\n❌ read_file failed: .+\n$/)
-  expect(status).toBe(0)
-})
+test.concurrent(
+  'a tool that fails says why; the model goes on',
+  withCli(async (cli) => {
+    const { stderr, status } = await cli.run(['ask', '--model', 'sim/tools', '--tool', 'read_file', 'no/such/file.txt'])
+    expect(stderr).toMatch(/^🔧 Executing read_file\.\.\.\n❌ read_file failed: .+\n$/)
+    expect(status).toBe(0)
+  }),
+)
 
-test('--tool all offers every tool in the box', async () => {
-  const { stderr } = await cli.run(['ask', '--model', 'sim/tools-parallel', '--tool', 'all', 'x'])
-  const called = stderr.match(/Executing \w+/g)?.map((line) => line.slice(10))
-  expect(called?.toSorted()).toEqual(['current_time', 'list_files', 'read_file', 'search_text'])
-})
+test.concurrent(
+  '--tool all offers every tool in the box',
+  withCli(async (cli) => {
+    const { stderr } = await cli.run(['ask', '--model', 'sim/tools-parallel', '--tool', 'all', 'x'])
+    const called = stderr.match(/Executing \w+/g)?.map((line) => line.slice(10))
+    expect(called?.toSorted()).toEqual(['current_time', 'list_files', 'read_file', 'search_text'])
+  }),
+)
 
-test('--quiet says nothing of tools', async () => {
-  const { stderr } = await cli.run(['ask', '--quiet', '--model', 'sim/tools', '--tool', 'current_time', 'When?'])
-  expect(stderr).toBe('')
-})
+test.concurrent(
+  '--quiet says nothing of tools',
+  withCli(async (cli) => {
+    const { stderr } = await cli.run(['ask', '--quiet', '--model', 'sim/tools', '--tool', 'current_time', 'When?'])
+    expect(stderr).toBe('')
+  }),
+)
 
-test('--reasoning shows the thoughts, on stderr only', async () => {
-  const without = await cli.run(['ask', '--model', 'sim/reasoning', 'abc'])
-  const { stdout, stderr } = await cli.run(['ask', '--model', 'sim/reasoning', '--reasoning', 'abc'])
-  expect(stdout).toBe(without.stdout)
-  expect(without.stderr).toBe('')
-  expect(stderr).toMatch(/^The user wrote "abc"\. .+\nA character is a code point here, not a byte\.\n\n$/)
-})
+test.concurrent(
+  '--reasoning shows the thoughts, on stderr only',
+  withCli(async (cli) => {
+    const without = await cli.run(['ask', '--model', 'sim/reasoning', 'abc'])
+    const { stdout, stderr } = await cli.run(['ask', '--model', 'sim/reasoning', '--reasoning', 'abc'])
+    expect(stdout).toBe(without.stdout)
+    expect(without.stderr).toBe('')
+    expect(stderr).toMatch(/^The user wrote "abc"\. .+\nA character is a code point here, not a byte\.\n\n$/)
+  }),
+)
 
-test('options reach the model', async () => {
-  const { stdout, status } = await cli.run(['ask', '--model', 'sim/lorem', '--max-tokens', '3', 'x'])
-  expect([stdout, status]).toEqual(['Lorem elit labore\n', 3])
-})
+test.concurrent(
+  'options reach the model',
+  withCli(async (cli) => {
+    const { stdout, status } = await cli.run(['ask', '--model', 'sim/lorem', '--max-tokens', '3', 'x'])
+    expect([stdout, status]).toEqual(['Lorem elit labore\n', 3])
+  }),
+)
 
 const mistakes: [name: string, args: string[], status: number, stderr: RegExp][] = [
   [
@@ -234,28 +286,40 @@ const mistakes: [name: string, args: string[], status: number, stderr: RegExp][]
   ['an unknown store', ['--store', 'redes:x', '--model', 'sim', 'hi'], 2, /^runlet: "redes:" is not a store; /],
 ]
 for (const [name, args, status, stderr] of mistakes) {
-  test(`the mistake is named with its fix: ${name}`, async () => {
-    const result = await cli.run(['ask', ...args])
-    expect(result.stderr).toMatch(stderr)
-    expect([result.stdout, result.status]).toEqual(['', status])
-  })
+  test.concurrent(
+    `the mistake is named with its fix: ${name}`,
+    withCli(async (cli) => {
+      const result = await cli.run(['ask', ...args])
+      expect(result.stderr).toMatch(stderr)
+      expect([result.stdout, result.status]).toEqual(['', status])
+    }),
+  )
 }
 
-test('bytes that are no text are refused', async () => {
-  const { stderr, status } = await cli.run(['ask', '--model', 'sim'], { input: new Uint8Array([0xff, 0xfe, 0x41]) })
-  expect([stderr, status]).toEqual(['runlet: stdin is not UTF-8 text; convert it first, for example with iconv\n', 2])
-})
+test.concurrent(
+  'bytes that are no text are refused',
+  withCli(async (cli) => {
+    const { stderr, status } = await cli.run(['ask', '--model', 'sim'], { input: new Uint8Array([0xff, 0xfe, 0x41]) })
+    expect([stderr, status]).toEqual(['runlet: stdin is not UTF-8 text; convert it first, for example with iconv\n', 2])
+  }),
+)
 
-test('a full disk behind stdout is an error, not a silence', async () => {
-  const { stderr, stdout } = await cli.shell('runlet ask --model sim/echo hello > /dev/full; echo $?')
-  expect(stdout).toBe('1\n')
-  expect(stderr).toBe('runlet: the output cannot be written (ENOSPC); make room, or send it somewhere else\n')
-})
+test.concurrent(
+  'a full disk behind stdout is an error, not a silence',
+  withCli(async (cli) => {
+    const { stderr, stdout } = await cli.shell('runlet ask --model sim/echo hello > /dev/full; echo $?')
+    expect(stdout).toBe('1\n')
+    expect(stderr).toBe('runlet: the output cannot be written (ENOSPC); make room, or send it somewhere else\n')
+  }),
+)
 
-test('--verbose tells the causes', async () => {
-  const { stderr } = await cli.run(['ask', '--verbose', '--model', 'openai/x', 'hi'], {
-    env: { OPENAI_BASE_URL: 'http://127.0.0.1:9', OPENAI_API_KEY: 'sk-secret' },
-  })
-  expect(stderr).toMatch(/^(?:⚠ .+\n){2}runlet: .+\n {2}code network, reason \w+\n/)
-  expect(stderr).not.toContain('sk-secret')
-})
+test.concurrent(
+  '--verbose tells the causes',
+  withCli(async (cli) => {
+    const { stderr } = await cli.run(['ask', '--verbose', '--model', 'openai/x', 'hi'], {
+      env: { OPENAI_BASE_URL: 'http://127.0.0.1:9', OPENAI_API_KEY: 'sk-secret' },
+    })
+    expect(stderr).toMatch(/^(?:⚠ .+\n){2}runlet: .+\n {2}code network, reason \w+\n/)
+    expect(stderr).not.toContain('sk-secret')
+  }),
+)

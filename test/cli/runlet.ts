@@ -10,6 +10,18 @@ import type { RunHeader } from '../../src/core/log.ts'
 export const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 if (!existsSync(main)) throw new Error('the command line is tested as it is built: run "npm run build" first')
 
+/** A test with a home of its own, for `test.concurrent`: most of its time is processes that start, or wait for a model. */
+export function withCli(body: (cli: Bench) => Promise<void>): () => Promise<void> {
+  return async () => {
+    const cli = bench()
+    try {
+      await body(cli)
+    } finally {
+      await cli.close()
+    }
+  }
+}
+
 export interface Finished {
   readonly stdout: string
   readonly stderr: string
@@ -47,7 +59,7 @@ export interface Bench {
   close(): Promise<void>
 }
 
-export function bench(): Bench {
+function bench(): Bench {
   const home = mkdtempSync(join(tmpdir(), 'runlet-cli-'))
   const running = new Set<Started>()
 

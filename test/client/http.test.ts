@@ -30,7 +30,7 @@ let client: HttpClient
 beforeEach(() => {
   runtime = createRuntime({ providers: { test: scriptedProvider([script]) }, log: memoryLog() })
   const server = createHttpServer({ runtime, token })
-  send = async (input, init) => server.fetch(new Request(input as string, init))
+  send = async (input, init) => server.fetch(new Request(input, init))
   client = httpClient({ baseUrl, token, fetch: send })
 })
 afterEach(() => runtime.close())

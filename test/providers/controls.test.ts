@@ -45,20 +45,23 @@ const cuts = 'no beginning of it passes for an answer'
 /** A decoder whose events go through `change` on their way out. */
 const changing =
   (change: (event: ProviderEvent) => readonly ProviderEvent[]): Broken =>
-  (sound) => ({
-    get ended() {
-      return sound.ended ?? false
-    },
-    push(chunk, out) {
+  (sound) => {
+    const changed = (work: (events: ProviderEvent[]) => void, out: ProviderEvent[]) => {
       const events: ProviderEvent[] = []
       try {
-        sound.push(chunk, events)
+        work(events)
       } finally {
         out.push(...events.flatMap(change))
       }
-    },
-    end: (out) => sound.end(out),
-  })
+    }
+    return {
+      get ended() {
+        return sound.ended ?? false
+      },
+      push: (chunk, out) => changed((events) => sound.push(chunk, events), out),
+      end: (out) => changed((events) => sound.end(events), out),
+    }
+  }
 
 const controls: [name: string, file: keyof typeof expected, broken: Broken, cases: string[]][] = [
   ['nothing', 'text.ndjson', (sound) => sound, []],
@@ -97,7 +100,7 @@ const controls: [name: string, file: keyof typeof expected, broken: Broken, case
     'text cut without regard to characters',
     'text.ndjson',
     changing((event) =>
-      event.type === 'text' ? [...event.text.split('')].map((text) => ({ type: 'text', text })) : [event],
+      event.type === 'text' ? event.text.split('').map((text) => ({ type: 'text', text })) : [event],
     ),
     [says, cuts],
   ],

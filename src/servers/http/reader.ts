@@ -64,6 +64,11 @@ export class Reader {
     this.#spokeAt = this.#takenAt = context.clock.now()
   }
 
+  /** Handed over, or to be handed over next, and not taken yet. */
+  get pendingBytes(): number {
+    return this.#sink.pending + (this.#rest?.length ?? 0)
+  }
+
   /** Delivers `opening`, and then the run, until that or the connection ends. */
   follow(opening: Uint8Array): void {
     this.#offer(opening)

@@ -22,6 +22,13 @@ export class Readers {
     return this.#readers.size
   }
 
+  /** Bytes that were handed to connections and not taken yet. */
+  get pendingBytes(): number {
+    let bytes = 0
+    for (const reader of this.#readers) bytes += reader.pendingBytes
+    return bytes
+  }
+
   /** Throws while the server closes, so that no stream begins that would end at once. */
   checkOpen(): void {
     if (!this.#closing) return

@@ -42,6 +42,8 @@ export interface HttpServer {
   listen(): Promise<Listening>
   /** Streams that are open at the moment. */
   readonly readers: number
+  /** Bytes handed to all of them that they have not taken yet. */
+  readonly pendingBytes: number
 }
 
 export interface Listening {
@@ -87,6 +89,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     },
     get readers() {
       return readers.size
+    },
+    get pendingBytes() {
+      return readers.pendingBytes
     },
   }
 }

@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { withCli } from './runlet.ts'
+
+test.concurrent(
+  '--version is the version of the package',
+  withCli(async (cli) => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
+    expect(await cli.run(['--version'])).toEqual({ stdout: `${version}\n`, stderr: '', status: 0 })
+  }),
+)
+
+test.concurrent(
+  '--help lists every command; each explains itself with an example',
+  withCli(async (cli) => {
+    const { stdout, status } = await cli.run(['--help'])
+    expect(status).toBe(0)
+    const commands = [...stdout.matchAll(/^ {2}([a-z]+) .*$/gm)].map(([, name]) => name!)
+    expect(commands).toEqual([
+      'ask',
+      'follow',
+      'cancel',
+      'show',
+      'runs',
+      'serve',
+      'start',
+      'models',
+      'doctor',
+      'trust',
+      'prune',
+      'sim',
+      'help',
+      'runlet',
+    ])
+    const helps = await Promise.all(commands.slice(0, -2).map((name) => cli.run([name, '--help'])))
+    for (const help of helps) {
+      expect(help).toMatchObject({ stderr: '', status: 0 })
+      expect(help.stdout).toMatch(/Examples?:\n|Faults/)
+    }
+  }),
+)
+
+const usage: [name: string, args: string[], stderr: RegExp][] = [
+  ['an unknown command', ['folow'], /^runlet: unknown command 'folow'; did you mean follow\?\n$/],
+  ['an unknown flag of the program', ['--verion'], /^runlet: unknown option '--verion'; did you mean --version\?\n$/],
+  [
+    'an unknown flag of a command',
+    ['runs', '--satus', 'x'],
+    /^runlet: unknown option '--satus'; did you mean --status\?\n$/,
+  ],
+  ['a missing argument', ['follow'], /^runlet: missing required argument 'run'\n$/],
+  ['one argument too many', ['show', 'a', 'b'], /^runlet: too many arguments for 'show'/],
+  [
+    'a value that is none of the choices',
+    ['runs', '--status', 'done'],
+    /Allowed choices are running, completed, failed, cancelled\.\n$/,
+  ],
+  [
+    'a cursor that is none',
+    ['follow', 'last', '--after', 'x'],
+    /^runlet: "x" is not a cursor; give the id of the last event you saw, for example 1-42/,
+  ],
+  ['nothing to prune', ['prune'], /^runlet: say what to forget: --older-than 30d, --max-size 2G, or both\n$/],
+  [
+    'an age that is none',
+    ['prune', '--older-than', 'old'],
+    /It must be a number and s, m, h or d, for example 30d\.\n$/,
+  ],
+]
+for (const [name, args, stderr] of usage) {
+  test.concurrent(
+    `a mistake in the usage ends with 2 and the fix: ${name}`,
+    withCli(async (cli) => {
+      const result = await cli.run(args)
+      expect(result.stderr).toMatch(stderr)
+      expect([result.stdout, result.status]).toEqual(['', 2])
+    }),
+  )
+}
