@@ -65,8 +65,8 @@ export function startChild<P extends Procedures>({ module, profileFolder }: Chil
   }
 }
 
-/** The child's side. The process ends when its parent lets go of it. */
-export function answer(procedures: Procedures): void {
+/** The child's side. The process ends when its parent lets go of it, after `close`. */
+export function answer(procedures: Procedures, close: () => Promise<void> = async () => {}): void {
   process.on('message', (message) => {
     const { id, name, input } = message as Question
     const procedure = procedures[name] as ((...input: unknown[]) => unknown) | undefined
@@ -81,7 +81,7 @@ export function answer(procedures: Procedures): void {
           send({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
       )
   })
-  process.on('disconnect', () => process.exit())
+  process.on('disconnect', () => void close().finally(() => process.exit()))
 }
 
 function send(message: Reply): void {

@@ -1,4 +1,4 @@
-import type { Listening } from '../relays/relay.ts'
+import type { RunningServer } from '../relays/relay.ts'
 import type { Role } from '../table.ts'
 
 /** A server whose readers all follow one stream, which is made in its own process. */
@@ -9,7 +9,7 @@ export interface Fanout {
   load(): Promise<(folder: string) => Promise<FanoutServer>>
 }
 
-export interface FanoutServer extends Listening {
+export interface FanoutServer extends RunningServer {
   /** Makes a stream that readers can open. It is silent, and has no end yet. */
   open(): Promise<OpenStream>
 }

@@ -17,6 +17,7 @@ async function startRunlet(log: Log): Promise<FanoutServer> {
   return {
     port,
     headers: { authorization: `Bearer ${token}`, accept: 'text/event-stream' },
+    close: () => runtime.close(),
     async open() {
       const name = `model-${models.size}`
       const model = silentModel()

@@ -7,7 +7,7 @@ import { micros } from '../clock.ts'
 import type { FanoutServer, OpenStream } from '../fanouts/fanout.ts'
 import { fanouts, type FanoutName } from '../fanouts/index.ts'
 import { relays, type RelayName } from '../relays/index.ts'
-import type { Listening, Relay, RelayOptions } from '../relays/relay.ts'
+import type { Listening, Relay, RelayOptions, RunningServer } from '../relays/relay.ts'
 
 export interface Usage {
   /** CPU time of the process, all its threads together. Microseconds. */
@@ -20,19 +20,25 @@ export interface Usage {
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
 
+let server: RunningServer | undefined
 let fanout: FanoutServer | undefined
 let stream: OpenStream | undefined
+
+function announce(running: RunningServer): Listening {
+  server = running
+  const { port, headers } = running
+  return headers ? { port, headers } : { port }
+}
 
 const procedures = {
   async startRelay(name: RelayName, options: RelayOptions): Promise<Listening> {
     const relay: Relay = relays[name]
-    return (await relay.load())(options)
+    return announce(await (await relay.load())(options))
   },
 
   async startFanout(name: FanoutName, folder: string): Promise<Listening> {
     fanout = await (await fanouts[name].load())(folder)
-    const { port, headers } = fanout
-    return headers ? { port, headers } : { port }
+    return announce(fanout)
   },
 
   /** Makes a stream that is silent until `produce`. Resolves with its path. */
@@ -64,4 +70,4 @@ const procedures = {
 }
 export type HostProcedures = typeof procedures
 
-answer(procedures)
+answer(procedures, async () => server?.close?.())

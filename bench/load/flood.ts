@@ -21,8 +21,8 @@ export interface FloodCount {
 
 export interface Flood {
   count(): FloodCount
-  /** Lets the answers under way come to their end, and asks no more. */
-  stop(): Promise<void>
+  /** Asks no more, and lets the answers under way come to their end, or breaks them off. */
+  stop(how: { readonly atOnce: boolean }): Promise<void>
 }
 
 /** Asks again and again, on as many connections as runs, and counts. */
@@ -62,9 +62,9 @@ export function startFlood(options: FloodOptions): Flood {
 
   return {
     count: () => ({ tokens: received, bytes, answers, ...(failure === undefined ? {} : { failure }) }),
-    async stop() {
+    async stop({ atOnce }) {
       stopping = true
-      await Promise.all(ends)
+      if (!atOnce) await Promise.all(ends)
       for (const line of lines) line.close()
     },
   }

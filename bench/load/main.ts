@@ -19,7 +19,7 @@ const procedures = {
     flooding = startFlood(options)
   },
   floodCount: () => begun(flooding).count(),
-  stopFlood: () => begun(flooding).stop(),
+  stopFlood: (how: { readonly atOnce: boolean }) => begun(flooding).stop(how),
 
   async pace(options: PacedOptions): Promise<void> {
     pacing = await startPaced(options)

@@ -2,10 +2,10 @@ import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { streamText } from 'ai'
 import { createServer } from 'node:http'
 import { listen } from './listen.ts'
-import type { Listening, RelayOptions } from './relay.ts'
+import type { RelayOptions, RunningServer } from './relay.ts'
 
 /** The AI SDK, from model to its own UI message stream: what its examples show for Node. */
-export async function startAiSdk({ sourceUrl }: RelayOptions): Promise<Listening> {
+export async function startAiSdk({ sourceUrl }: RelayOptions): Promise<RunningServer> {
   const source = createOpenAICompatible({ name: 'source', baseURL: sourceUrl })
   const server = createServer((req, res) => {
     req.resume()

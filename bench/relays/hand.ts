@@ -1,11 +1,11 @@
 import { createServer } from 'node:http'
 import { eventFrame, sseHeaders } from './event.ts'
 import { listen } from './listen.ts'
-import type { Listening, RelayOptions } from './relay.ts'
+import type { RelayOptions, RunningServer } from './relay.ts'
 import { upstream } from './upstream.ts'
 
 /** What one writes by hand: parse, spell anew, write once per event. Without a log, errors or an honest end. This is 1×. */
-export async function startHandRelay({ sourceUrl }: RelayOptions): Promise<Listening> {
+export async function startHandRelay({ sourceUrl }: RelayOptions): Promise<RunningServer> {
   const ask = upstream(sourceUrl)
   const server = createServer((req, res) => {
     req.resume()

@@ -31,18 +31,21 @@ export const relays = {
     title: 'Runlet, log in memory',
     role: 'runlet',
     dialect: dialects.runlet,
+    detached: true,
     load: async () => (await import('./runlet.ts')).startRunlet('memory'),
   },
   'runlet-os': {
     title: 'Runlet, SQLite, os',
     role: 'runlet',
     dialect: dialects.runlet,
+    detached: true,
     load: async () => (await import('./runlet.ts')).startRunlet('os'),
   },
   'runlet-sync': {
     title: 'Runlet, SQLite, sync',
     role: 'runlet',
     dialect: dialects.runlet,
+    detached: true,
     load: async () => (await import('./runlet.ts')).startRunlet('sync'),
   },
 } as const satisfies Record<string, Relay>

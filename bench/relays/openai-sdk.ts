@@ -3,10 +3,10 @@ import { createServer, type ServerResponse } from 'node:http'
 import OpenAI from 'openai'
 import { eventFrame, sseHeaders } from './event.ts'
 import { listen } from './listen.ts'
-import type { Listening, RelayOptions } from './relay.ts'
+import type { RelayOptions, RunningServer } from './relay.ts'
 
 /** The official SDK, and one `res.write` per chunk: what its examples show. */
-export async function startOpenaiSdk({ sourceUrl }: RelayOptions): Promise<Listening> {
+export async function startOpenaiSdk({ sourceUrl }: RelayOptions): Promise<RunningServer> {
   const client = new OpenAI({ apiKey: 'none', baseURL: sourceUrl, maxRetries: 0 })
 
   async function relay(res: ServerResponse): Promise<void> {

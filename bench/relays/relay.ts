@@ -6,8 +6,10 @@ export interface Relay {
   readonly title: string
   readonly role: Role
   readonly dialect: Dialect
+  /** An answer goes on when its client is gone. Default false. */
+  readonly detached?: boolean
   /** Loaded on demand, in the process that runs it: a peer's code is nobody else's memory. */
-  load(): Promise<(options: RelayOptions) => Promise<Listening>>
+  load(): Promise<(options: RelayOptions) => Promise<RunningServer>>
 }
 
 export interface RelayOptions {
@@ -21,6 +23,11 @@ export interface Listening {
   readonly port: number
   /** Sent by clients with each request. */
   readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface RunningServer extends Listening {
+  /** What has to be done before the process may end. */
+  close?(): Promise<void>
 }
 
 /** How a relay is asked, and where its answer has the text. */

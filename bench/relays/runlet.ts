@@ -7,12 +7,12 @@ import { memoryLog } from '../../src/logs/memory.ts'
 import { sqliteLog } from '../../src/logs/sqlite.ts'
 import { openaiChat } from '../../src/providers/openai-chat.ts'
 import { createHttpServer } from '../../src/servers/http/server.ts'
-import type { Listening, RelayOptions } from './relay.ts'
+import type { RelayOptions, RunningServer } from './relay.ts'
 
 const KEEP_MS = 1_000
 
 /** The whole of it: provider, engine, log, format, HTTP server with its guard. */
-export function startRunlet(durability: Durability): (options: RelayOptions) => Promise<Listening> {
+export function startRunlet(durability: Durability): (options: RelayOptions) => Promise<RunningServer> {
   return async ({ sourceUrl, folder }) => {
     const log = durability === 'memory' ? memoryLog() : await sqliteLog(join(folder, 'runs.db'))
     const runtime = createRuntime({ providers: { source: openaiChat({ baseUrl: sourceUrl }) }, log, durability })
@@ -20,7 +20,7 @@ export function startRunlet(durability: Durability): (options: RelayOptions) => 
     const token = randomBytes(32).toString('base64url')
     const server = createHttpServer({ runtime, token, port: 0 })
     const { port } = await server.listen()
-    return { port, headers: { authorization: `Bearer ${token}` } }
+    return { port, headers: { authorization: `Bearer ${token}` }, close: () => runtime.close() }
   }
 }
 

@@ -5,6 +5,7 @@ import { addAsk } from './ask.ts'
 import { addCancel } from './cancel.ts'
 import { addDoctor } from './doctor.ts'
 import { addFollow } from './follow.ts'
+import { invocation } from './invocation.ts'
 import { addModels } from './models.ts'
 import { addPrune } from './prune.ts'
 import { complain } from './report.ts'
@@ -25,7 +26,7 @@ export function createProgram(): Command {
     .configureHelp({ helpWidth: Math.min(process.stdout.columns ?? 100, 120), showGlobalOptions: true })
     .configureOutput({ outputError: (text) => complain(asOurs(text)) })
     .exitOverride()
-    .addHelpText('after', '\nTry it offline:\n  runlet ask --model sim "hello"')
+    .addHelpText('after', () => `\nTry it offline:\n  ${invocation()} ask --model sim "hello"`)
   const commands = [
     addAsk,
     addFollow,

@@ -5,7 +5,10 @@ import { isTerminal } from '../core/event.ts'
 export interface Timing {
   /** From the start of the run to the first piece of text or thought. */
   readonly first_token_ms?: number
-  /** Output tokens over the time from the first piece to the last. Absent if that is too short to tell. */
+  /**
+   * Output tokens after the first, over the time from the first piece to the last. Absent if that is too short to
+   * tell, and if the tokens are only estimated.
+   */
   readonly tokens_per_second?: number
 }
 
@@ -30,7 +33,7 @@ export function stopwatch(): Stopwatch {
         if (event.type === 'text.delta' || event.type === 'reasoning.delta') {
           first ??= ts
           last = ts
-        } else if (isTerminal(event)) tokens = event.usage?.output_tokens
+        } else if (isTerminal(event) && event.usage?.accuracy === 'exact') tokens = event.usage.output_tokens
       }
     },
     get timing() {
@@ -38,7 +41,9 @@ export function stopwatch(): Stopwatch {
       const spokeMs = last - first
       return {
         first_token_ms: first - started,
-        ...(tokens && spokeMs >= LEAST_MS ? { tokens_per_second: Math.round((tokens / spokeMs) * 10_000) / 10 } : {}),
+        ...(tokens && spokeMs >= LEAST_MS
+          ? { tokens_per_second: Math.round(((tokens - 1) / spokeMs) * 10_000) / 10 }
+          : {}),
       }
     },
   }

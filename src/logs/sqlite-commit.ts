@@ -9,6 +9,13 @@ import { checksum } from './sqlite-rows.ts'
 /** SQL: the batches of the run `no`. */
 const OF_RUN = `id > no << 32 AND id <= no << 32 | ${LOW}`
 
+/**
+ * Pages of log after which it is moved into the database, 16 MiB. That copies each page once, however often the log
+ * holds it, so more is less work; and it is what has to be read after a crash.
+ */
+const LOG_PAGES = 4000
+const PAGE_CHARS = 4096
+
 /** What one prune may take before the writes that wait get their turn. */
 const PRUNE_RUNS = 64
 const PRUNE_BYTES = 8_388_608
@@ -33,6 +40,8 @@ export class Committer {
   readonly #dataVersion: Statement
   #sync: boolean | undefined
   #version: unknown
+  /** Pages written to the log since it was moved, roughly. */
+  #logPages = 0
 
   constructor(db: Database) {
     this.#db = db
@@ -85,11 +94,19 @@ export class Committer {
         if (outcome) outcomes.push([index, outcome])
       })
       this.#db.exec('COMMIT')
+      this.#logPages += pagesOf(group)
       return { outcomes, others }
     } catch (thrown) {
       this.#rollBack()
       throw thrown
     }
+  }
+
+  /** Moves the log into the database if it has grown long. To be called when nobody waits for an answer. */
+  tidy(): void {
+    if (this.#logPages < LOG_PAGES) return
+    this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)')
+    this.#logPages = 0
   }
 
   /** With FULL the log is synced in each commit; with NORMAL before a checkpoint only. */
@@ -190,6 +207,16 @@ export class Committer {
     if (!tail) return 0
     return checksum(no, tail) === tail.crc ? tail.last : tail.first + Math.max(0, tail.lines.split('\n').length - 2)
   }
+}
+
+/** A page for each run that is written to, and some for the tables and indexes around it. */
+function pagesOf({ writes }: WriteGroup): number {
+  let pages = 1
+  for (const write of writes) {
+    if (write.type === 'append') pages += 1 + write.batch.lines.length / PAGE_CHARS
+    else pages += write.type === 'prune' ? 500 : 10
+  }
+  return pages
 }
 
 const jsonOrNull = (value: object | undefined) => (value === undefined ? null : JSON.stringify(value))

@@ -10,32 +10,56 @@ import type { GroupAnswer, ToWriter, WriteGroup, WriterSettings } from './sqlite
 const settings = workerData as WriterSettings
 const db = openForWriting(await loadSqlite(), settings.path, settings)
 const committer = new Committer(db)
-let stopped = false
+/** What went wrong, once nothing may be written any more. */
+let failure: Failure | undefined
 
 parentPort!.on('message', (message: ToWriter) => {
-  if (message !== 'close') return parentPort!.postMessage(answerTo(message))
-  close()
-  parentPort!.close()
+  if (message === 'close') {
+    close()
+    parentPort!.close()
+  } else {
+    parentPort!.postMessage(answerTo(message))
+    if (!failure) tidy()
+  }
 })
 
-/** Leaves one file: everything that the log holds moves into the database, unless others are at work in it. */
-function close(): void {
-  if (!stopped) db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-  db.close()
-}
+type Failure = Extract<GroupAnswer, { type: 'failed' }>
 
 function answerTo(group: WriteGroup): GroupAnswer {
-  if (stopped) return { type: 'failed', errcode: undefined, text: 'a write failed before', stopped }
+  if (failure) return failure
   try {
     const committed = committer.commit(group)
     ring()
     return { type: 'committed', ...committed }
   } catch (thrown) {
-    // A lock that did not come free left nothing half done. Anything else may have: after a failed sync the kernel
-    // takes the lost pages for written, so that trying again would succeed without storing them.
-    stopped = !isBusy(thrown)
-    return { type: 'failed', ...described(thrown), stopped }
+    return failed(thrown)
   }
+}
+
+function tidy(): void {
+  try {
+    committer.tidy()
+  } catch (thrown) {
+    failed(thrown)
+  }
+}
+
+/**
+ * A lock that did not come free left nothing half done. Anything else may have: after a failed sync the kernel takes the
+ * lost pages for written, so that trying again would succeed without storing them.
+ */
+function failed(thrown: unknown): Failure {
+  const errcode = thrown instanceof Error && 'errcode' in thrown ? Number(thrown.errcode) : undefined
+  const text = thrown instanceof Error ? thrown.message : String(thrown)
+  const answer: Failure = { type: 'failed', errcode, text, stopped: !isBusy(thrown) }
+  if (answer.stopped) failure = answer
+  return answer
+}
+
+/** Leaves one file: everything that the log holds moves into the database, unless others are busy in it. */
+function close(): void {
+  if (!failure) db.exec('PRAGMA busy_timeout = 100; PRAGMA wal_checkpoint(TRUNCATE)')
+  db.close()
 }
 
 /**
@@ -46,9 +70,4 @@ function answerTo(group: WriteGroup): GroupAnswer {
 function ring(): void {
   const now = Date.now() / 1000
   utimesSync(settings.path, now, now)
-}
-
-function described(thrown: unknown): { errcode: number | undefined; text: string } {
-  const errcode = thrown instanceof Error && 'errcode' in thrown ? Number(thrown.errcode) : undefined
-  return { errcode, text: thrown instanceof Error ? thrown.message : String(thrown) }
 }

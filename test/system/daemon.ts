@@ -49,10 +49,11 @@ export async function startDaemon(
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
   const url = await listening(child, () => stderr)
   const token = readFileSync(join(home.path, 'token'), 'utf8').trim()
+  // Under a wrapper (strace) the daemon is its child; the file tells the daemon's own pid.
+  const pid = Number(JSON.parse(readFileSync(join(home.path, 'daemon.json'), 'utf8')).pid)
   return {
     url,
-    // Under a wrapper (strace) the daemon is its child; the file tells the daemon's own pid.
-    pid: Number(JSON.parse(readFileSync(join(home.path, 'daemon.json'), 'utf8')).pid),
+    pid,
     token,
     get stderr() {
       return stderr
@@ -62,8 +63,8 @@ export async function startDaemon(
       headers.set('authorization', `Bearer ${token}`)
       return fetch(url + path, { ...init, headers })
     },
-    kill: () => ended(child, 'SIGKILL').then(() => undefined),
-    stop: () => ended(child, 'SIGTERM'),
+    kill: () => ended(child, pid, 'SIGKILL').then(() => undefined),
+    stop: () => ended(child, pid, 'SIGTERM'),
   }
 }
 
@@ -79,11 +80,11 @@ function listening(child: ChildProcess, stderr: () => string): Promise<string> {
   })
 }
 
-function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+function ended(child: ChildProcess, pid: number, signal: NodeJS.Signals): Promise<number | null> {
   return new Promise((resolve) => {
     if (child.exitCode !== null || child.signalCode !== null) return resolve(child.exitCode)
     child.once('exit', (code) => resolve(code))
-    child.kill(signal)
+    process.kill(pid, signal)
   })
 }
 

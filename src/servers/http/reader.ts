@@ -124,6 +124,9 @@ export class Reader {
     } catch (thrown) {
       this.#report('error', 'reader_failed', `reading run ${run.id} failed`, thrown)
       this.close(toRunletError(thrown).reason)
+    } finally {
+      // Left in the middle, a log that reads ahead would not notice `stop` before it is asked again.
+      await records.return?.().catch(() => {})
     }
   }
 

@@ -109,6 +109,7 @@ function beginningWith<T>(first: IteratorResult<T>, rest: AsyncIterator<T>): Asy
       held = undefined
       return answer
     },
+    return: (value) => rest.return?.(value) ?? Promise.resolve({ done: true, value }),
   }
 }
 

@@ -16,6 +16,8 @@ export interface Lab {
   readonly clock: FakeClock
   readonly token: string
   readonly diagnostics: Diagnostic[]
+  /** Readings of the log that are open. */
+  readings(): number
   /** Asks with the token, without a network. `path` begins with a slash. */
   ask(path: string, init?: RequestInit): Promise<Response>
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>
@@ -30,7 +32,19 @@ export interface LabOptions extends Partial<HttpServerOptions> {
 
 export function lab(options: LabOptions = {}): Lab {
   const clock = fakeClock()
-  const { scripts = [says('Hello', ' world')], log = memoryLog({ clock }), ...rest } = options
+  const { scripts = [says('Hello', ' world')], log: stored = memoryLog({ clock }), ...rest } = options
+  let readings = 0
+  const log: Log = {
+    ...stored,
+    async *read(run, how) {
+      readings++
+      try {
+        yield* stored.read(run, how)
+      } finally {
+        readings--
+      }
+    },
+  }
   const provider = scriptedProvider(scripts)
   const diagnostics: Diagnostic[] = []
   const onDiagnostic = (diagnostic: Diagnostic) => void diagnostics.push(diagnostic)
@@ -50,6 +64,7 @@ export function lab(options: LabOptions = {}): Lab {
     clock,
     token,
     diagnostics,
+    readings: () => readings,
     ask,
     post: (path, body, headers) =>
       ask(path, {

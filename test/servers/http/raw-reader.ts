@@ -9,6 +9,8 @@ export interface RawReader {
   body(): Buffer
   /** Whether the body came to the end that its framing tells. */
   whole(): boolean
+  /** Takes at least so many more bytes off a paused socket, and pauses it again. */
+  take(count: number): Promise<void>
   /** Resolves when the body holds `text`; rejects when the connection ends before. */
   until(text: string): Promise<void>
   /** Resolves when the body is whole, or the connection is gone. */
@@ -32,11 +34,15 @@ export function rawRequest({ port, method = 'GET', path, headers = {}, body = ''
   const response = new ResponseParser()
   const checks = new Set<() => void>()
   let gone = false
+  let received = 0
+  let pauseAt = Infinity
   const check = () => {
     for (const one of checks) one()
   }
   socket.on('data', (bytes) => {
     response.push(bytes)
+    received += bytes.length
+    if (received >= pauseAt) socket.pause()
     check()
   })
   socket.on('error', () => {})
@@ -62,8 +68,30 @@ export function rawRequest({ port, method = 'GET', path, headers = {}, body = ''
     head,
     body: () => Buffer.concat(response.body),
     whole: () => response.whole,
-    until: (text) => when(() => Buffer.concat(response.body).includes(text)),
+    async take(count) {
+      const enough = received + count
+      pauseAt = enough
+      socket.resume()
+      await when(() => received >= enough)
+      pauseAt = Infinity
+    },
+    until: (text) => when(finder(response.body, Buffer.from(text))),
     ended: when(() => response.whole, true),
+  }
+}
+
+/** Looks at each piece once, and where it joins the one before. */
+function finder(pieces: readonly Buffer[], wanted: Buffer): () => boolean {
+  let next = 0
+  let end = Buffer.alloc(0)
+  let found = false
+  return () => {
+    for (; next < pieces.length && !found; next++) {
+      const joined = Buffer.concat([end, pieces[next]!])
+      found = joined.includes(wanted)
+      end = joined.subarray(Math.max(0, joined.length - wanted.length + 1))
+    }
+    return found
   }
 }
 
