@@ -7,7 +7,7 @@ import { askFor } from '../relays/ask.ts'
 import { relays, type RelayName } from '../relays/index.ts'
 import type { Listening, Relay } from '../relays/relay.ts'
 import { answerText } from '../source/body.ts'
-import type { Row, Table, Target } from '../table.ts'
+import type { Row, Target } from '../table.ts'
 import type { Group } from './group.ts'
 
 const RUNS = 16

@@ -39,10 +39,10 @@ export function addAsk(program: Command): void {
     .argument('[prompt...]', 'what to ask; several words are joined')
     .summary('ask a model and watch the answer come')
     .description(
-      'Asks a model and prints its answer as it comes. What stdin holds, when it is a pipe or a file, is added to the\n' +
-        'prompt behind a blank line. A pipe gets the answer exactly, with a line feed at the end where it has none;\n' +
+      'Asks a model and prints its answer as it comes. What stdin holds, when it is a pipe or a file, is added to the ' +
+        'prompt behind a blank line. A pipe gets the answer exactly, with a line feed at the end where it has none; ' +
         'a terminal gets it without control characters. Everything else goes to stderr.\n\n' +
-        'Uses the daemon ("runlet serve") if one runs with the same settings, else makes the run itself.\n' +
+        'Uses the daemon ("runlet serve") if one runs with the same settings, else makes the run itself. ' +
         'Ctrl-C cancels the run and keeps what was said; a second Ctrl-C leaves at once.',
     )
     .addOption(new Option('-m, --model <name>', 'provider/model, an alias, a specialist, or "sim" for the simulator'))
@@ -69,14 +69,16 @@ export function addAsk(program: Command): void {
     .addHelpText(
       'after',
       `
-Exit status: 0 answered, 1 error, 2 usage, 3 cut short (tokens, tools, filter), 130 cancelled, 141 reader gone.
+Exit status:
+  0 answered, 1 error, 2 mistake in the usage, 3 cut short (tokens, tools, filter),
+  130 cancelled, 141 the reader of the output has gone
 
 Examples:
   runlet ask "Why is the sky blue?"
   git diff | runlet ask "Write a commit message for this"
   runlet ask --session last "Shorter, please"
   runlet ask --model sim "hello"                 offline, with the simulator
-  runlet ask "hello" --json | jq -r 'select(.type=="text.delta").text'`,
+  runlet ask "hello" --json | jq -rj 'select(.type=="text.delta").text'`,
     )
     .action(async (words: string[], _: AskFlags, command: Command) => ask(words, command.optsWithGlobals()))
 }

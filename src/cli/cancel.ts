@@ -15,7 +15,7 @@ export function addCancel(program: Command): void {
     .argument('<run>', 'its id, the unique beginning or end of it, or "last"')
     .summary('stop a run, wherever it is being made')
     .description(
-      'Stops a run, in whichever process it is being made, and waits until it has ended. What was said until then is\n' +
+      'Stops a run, in whichever process it is being made, and waits until it has ended. What was said until then is ' +
         'kept. A run that has ended already is left as it is.',
     )
     .option('--json', 'print what is known of the run, as JSON')

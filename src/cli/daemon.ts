@@ -1,5 +1,5 @@
 /** How the programs of one user find the daemon that serves their store: a file that it leaves while it runs. */
-import { linkSync, readFileSync, rmSync } from 'node:fs'
+import { linkSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { RunletError } from '../core/error.ts'
 import { writePrivateFile } from '../config/places.ts'
 
@@ -24,28 +24,74 @@ export function findDaemon(path: string): DaemonRecord | undefined {
   return record && isAlive(record.pid) ? record : undefined
 }
 
+/** How long a daemon may take to say that it is there. Milliseconds. */
+const PROBE_MS = 2_000
+
+/**
+ * Whether the process that a file names is the daemon still: another program may have got its number. `refuses`:
+ * nobody listens there. `silent`: somebody does, and says nothing.
+ */
+export async function probeDaemon({ url }: DaemonRecord): Promise<'answers' | 'refuses' | 'silent'> {
+  const { httpClient } = await import('../client/http.ts')
+  const signal = AbortSignal.timeout(PROBE_MS)
+  try {
+    await httpClient({ baseUrl: url }).health({ signal })
+    return 'answers'
+  } catch {
+    return signal.aborted ? 'silent' : 'refuses'
+  }
+}
+
+/** The daemon of `path` that must not get a rival: one that hangs is one too. */
+export async function rivalOf(path: string): Promise<DaemonRecord | undefined> {
+  const other = findDaemon(path)
+  return other && (await probeDaemon(other)) !== 'refuses' ? other : undefined
+}
+
 /**
  * Makes this process the daemon of `path`, and returns how to give that up. Throws `forbidden` with reason
  * `daemon_running` while another one is.
  */
-export function claimDaemon(path: string, record: DaemonRecord): () => void {
-  const draft = `${path}.claim`
-  for (let attempt = 0; ; attempt++) {
-    const other = findDaemon(path)
-    if (other) throw daemonRunning(other)
-    rmSync(path, { force: true })
-    writePrivateFile(`${draft}.${record.pid}`, `${JSON.stringify(record, null, 2)}\n`)
-    try {
-      // Unlike a rename, a link fails if somebody was faster.
-      linkSync(`${draft}.${record.pid}`, path)
-      return () => {
-        if (readRecord(path)?.pid === record.pid) rmSync(path, { force: true })
-      }
-    } catch (cause) {
-      if (attempt > 2 || !(cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')) throw cause
-    } finally {
-      rmSync(`${draft}.${record.pid}`, { force: true })
+export async function claimDaemon(path: string, record: DaemonRecord): Promise<() => void> {
+  const draft = `${path}.claim.${record.pid}`
+  writePrivateFile(draft, `${JSON.stringify(record, null, 2)}\n`)
+  try {
+    // Unlike a rename, a link fails if somebody was faster.
+    while (!link(draft, path)) {
+      const dead = readRecord(path)
+      const other = await rivalOf(path)
+      if (other) throw daemonRunning(other)
+      discard(path, { dead, aside: `${path}.dead.${record.pid}` })
     }
+  } finally {
+    rmSync(draft, { force: true })
+  }
+  return () => {
+    if (readRecord(path)?.pid === record.pid) rmSync(path, { force: true })
+  }
+}
+
+/** Removes the file of a dead daemon; if it turns out to be that of one which came meanwhile, it is put back. */
+function discard(path: string, { dead, aside }: { readonly dead: DaemonRecord | undefined; readonly aside: string }) {
+  try {
+    renameSync(path, aside)
+  } catch {
+    // Somebody else removed it.
+    return
+  }
+  const moved = readRecord(aside)
+  if (moved && (moved.pid !== dead?.pid || moved.started !== dead.started)) link(aside, path)
+  rmSync(aside, { force: true })
+}
+
+/** False if there is something at `path` already. */
+function link(file: string, path: string): boolean {
+  try {
+    linkSync(file, path)
+    return true
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST') return false
+    throw cause
   }
 }
 

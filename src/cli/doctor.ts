@@ -26,9 +26,9 @@ export function addDoctor(program: Command): void {
     .command('doctor')
     .summary('look for what is missing or broken, and say how to mend it')
     .description(
-      'Looks at everything that Runlet needs: folders, configuration, store, daemon, providers. Exits with 1 if\n' +
+      'Looks at everything that Runlet needs: folders, configuration, store, daemon, providers. Exits with 1 if ' +
         'something that is needed does not work.\n\n' +
-        'With --through it also watches a stream of the daemon arrive, from the URL of a proxy in front of it or from\n' +
+        'With --through it also watches a stream of the daemon arrive, from the URL of a proxy in front of it or from ' +
         'its own, and says whether something on the way holds it back and delivers it in lumps.',
     )
     .option('--through [url]', 'watch a stream arrive from this URL (default: the daemon itself)')

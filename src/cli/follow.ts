@@ -20,7 +20,7 @@ export function addFollow(program: Command): void {
     .argument('<run>', 'its id, the unique beginning or end of it, or "last"')
     .summary('watch a run from any terminal, from the start or from a cursor')
     .description(
-      'Prints what a run said and goes on until it ends. Leaving (Ctrl-C) does not stop the run. The exit status says\n' +
+      'Prints what a run said and goes on until it ends. Leaving (Ctrl-C) does not stop the run. The exit status says ' +
         'how it ended, as with "ask"; after Ctrl-C it is 0.',
     )
     .option('--after <cursor>', 'begin behind this event, for example 1-42')

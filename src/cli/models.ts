@@ -24,7 +24,7 @@ export function addModels(program: Command): void {
     .command('models')
     .summary('list the models that can be asked')
     .description(
-      'Lists every model that the configured providers offer, as --model takes it, then the aliases and specialists.\n' +
+      'Lists every model that the configured providers offer, as --model takes it, then the aliases and specialists. ' +
         'Providers that cannot be reached are named on stderr.',
     )
     .option('--json', 'one JSON object per line')

@@ -11,7 +11,7 @@ import { createHttpServer } from '../servers/http/server.ts'
 import { tokenFile } from '../servers/http/token.ts'
 import { compose } from './compose.ts'
 import type { DaemonRecord } from './daemon.ts'
-import { claimDaemon, daemonRunning, findDaemon } from './daemon.ts'
+import { claimDaemon, daemonRunning, rivalOf } from './daemon.ts'
 import { digestOf } from './settings.ts'
 import type { Settings } from './settings.ts'
 
@@ -37,7 +37,7 @@ const RECOVER_MS = 10_000
 export async function runDaemon(settings: Settings, options: DaemonOptions): Promise<Daemon> {
   const { places, config, store, cwd } = settings
   const { onDiagnostic } = options
-  const running = findDaemon(places.daemon)
+  const running = await rivalOf(places.daemon)
   if (running) throw daemonRunning(running)
   makePrivateFolder(dirname(places.token))
   const token = await tokenFile(places.token)
@@ -81,7 +81,7 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
 /** Whoever comes second lets go of its port again. */
 async function claim(path: string, record: DaemonRecord, listening: Listening): Promise<() => void> {
   try {
-    return claimDaemon(path, record)
+    return await claimDaemon(path, record)
   } catch (error) {
     await listening.close()
     throw error

@@ -17,8 +17,8 @@ export function addServe(program: Command): void {
     .command('serve')
     .summary('run the daemon: HTTP for every client')
     .description(
-      'Serves runs over HTTP until SIGINT or SIGTERM. The first line on stdout is "runlet listening on URL"; stderr\n' +
-        'has one JSON object per event of its own. "ask", "follow" and the others find it by themselves. Every client\n' +
+      'Serves runs over HTTP until SIGINT or SIGTERM. The first line on stdout is "runlet listening on URL"; stderr ' +
+        'has one JSON object per event of its own. "ask", "follow" and the others find it by themselves. Every client ' +
         'has to show the token that lies beside the store.',
     )
     .addOption(numberOption('-p, --port <n>', 'port to listen on; 0 takes any that is free', [0, 65_535]).default(7411))

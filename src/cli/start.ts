@@ -3,7 +3,7 @@ import { isRunletError } from '../core/error.ts'
 import type { Diagnostic } from '../engine/runtime.ts'
 import { styleFor } from '../terminal/style.ts'
 import type { DaemonRecord } from './daemon.ts'
-import { findDaemon } from './daemon.ts'
+import { findDaemon, rivalOf } from './daemon.ts'
 import { invocation } from './invocation.ts'
 import { numberOption, storeOption } from './options.ts'
 import { complain } from './report.ts'
@@ -18,7 +18,7 @@ export function addStart(program: Command): void {
     .command('start')
     .summary('start the daemon here, and show what to try')
     .description(
-      'Starts the daemon in this terminal and prints what can be tried with it. Where no model is configured, it plays\n' +
+      'Starts the daemon in this terminal and prints what can be tried with it. Where no model is configured, it plays ' +
         'one simulated answer, so that there is something to see. Ctrl-C stops it.',
     )
     .addOption(numberOption('-p, --port <n>', 'port to listen on (default: 7411, else any that is free)', [0, 65_535]))
@@ -30,7 +30,7 @@ export function addStart(program: Command): void {
 async function start(flags: ServeFlags): Promise<void> {
   const settings = await loadSettings(flags)
   const command = invocation()
-  const running = findDaemon(settings.places.daemon)
+  const running = await rivalOf(settings.places.daemon)
   if (running) {
     console.log(`runlet listens already on ${running.url} (pid ${running.pid}; stop it with: kill ${running.pid})`)
     console.log(suggestions(running.url, { command, settings, model: await anyModel(settings, command) }))

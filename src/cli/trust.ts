@@ -18,8 +18,8 @@ export function addTrust(program: Command): void {
     .argument('[folder]', 'the folder whose runlet.toml you have read', '.')
     .summary("let a folder's runlet.toml name addresses and keys")
     .description(
-      'A runlet.toml in a working directory may come from a stranger: until you trust it, it may choose models,\n' +
-        'prompts and read-only tools, but no address and no key. The trust is for the file as it is; when it changes,\n' +
+      'A runlet.toml in a working directory may come from a stranger: until you trust it, it may choose models, ' +
+        'prompts and read-only tools, but no address and no key. The trust is for the file as it is; when it changes, ' +
         'it has to be given again.',
     )
     .option('--remove', 'take the trust back')

@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from 'uuid'
 import type { Batch } from '../core/batch.ts'
 import { systemClock, type Clock } from '../core/clock.ts'
 import type { Epoch } from '../core/cursor.ts'
@@ -11,6 +10,7 @@ import { orderCheck } from '../core/order.ts'
 import type { ModelInfo, Provider } from '../core/provider.ts'
 import type { Tool } from '../core/tool.ts'
 import { found, runHandle } from './handle.ts'
+import { idSource } from './id.ts'
 import { openJournal } from './journal.ts'
 import { defaultLimits, type Limits } from './limits.ts'
 import { prepareRun, type PreparedRun } from './prepare.ts'
@@ -113,6 +113,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const { log, providers, clock = systemClock, onDiagnostic = () => {} } = options
   const limits: Limits = { ...defaultLimits, ...options.limits }
   const tools = callableTools(options.tools ?? [])
+  const newId = idSource(clock)
   const live = new Map<RunId, LiveRun>()
   /** Sessions with a start under way, so that two requests at once do not both find the session idle. */
   const starting = new Set<string>()
@@ -147,7 +148,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   }
 
   async function begin(request: StartRequest): Promise<Run> {
-    const prepared = await prepareRun(request, options, tools, uuidv7)
+    const prepared = await prepareRun(request, options, tools, newId)
     const created = await log.create(prepared.stored)
     switch (created.type) {
       case 'created':

@@ -11,10 +11,13 @@ export interface Waiter {
   fail(error: RunletError): void
 }
 
+/** So many batches are kept whatever their size: readers that are serving the last one do not fall behind for that. */
+const LATEST_BATCHES = 4
+
 /**
  * The growing end of one run: its latest batches, and those who wait for more. It hands out what it has and forgets
- * the oldest beyond `maxBytes` (counted in characters); a reader that needs those goes to the store. Waiting costs a set entry, being behind
- * costs nothing.
+ * the oldest beyond `maxChars` of lines; a reader that needs those goes to the store. Waiting costs a set entry, being
+ * behind costs nothing.
  */
 export class LiveRun {
   readonly run: RunId
@@ -26,18 +29,18 @@ export class LiveRun {
   ended = false
   /** Why nothing will follow, if not because the run ended. */
   error: RunletError | undefined
-  readonly #maxBytes: number
-  #bytes = 0
+  readonly #maxChars: number
+  #chars = 0
   #tail: (Batch | undefined)[] = []
   /** Index of the oldest batch in `#tail` that is still kept. */
   #oldest = 0
   readonly #waiting = new Set<Waiter>()
 
-  constructor(run: RunId, last: number, maxBytes: number) {
+  constructor(run: RunId, last: number, maxChars: number) {
     this.run = run
     this.last = last
     this.stored = last
-    this.#maxBytes = maxBytes
+    this.#maxChars = maxChars
   }
 
   /** How many wait. */
@@ -54,7 +57,7 @@ export class LiveRun {
   publish(batch: Batch, { stored = true, ended = false } = {}): void {
     this.#tail.push(batch)
     // Making the lines costs time and space, which a log that keeps everything can leave to those who read them.
-    if (this.#maxBytes !== Infinity) this.#bytes += batch.lines.length
+    if (this.#maxChars !== Infinity) this.#chars += batch.lines.length
     this.last = batch.last
     if (stored) this.stored = batch.last
     this.ended = ended
@@ -129,7 +132,7 @@ export class LiveRun {
   clear(): void {
     this.#tail = []
     this.#oldest = 0
-    this.#bytes = 0
+    this.#chars = 0
   }
 
   /** A waiter may come back to wait while it is told. */
@@ -142,12 +145,16 @@ export class LiveRun {
 
   #forget(): void {
     const tail = this.#tail
-    while (this.#bytes > this.#maxBytes && this.#oldest < tail.length && tail[this.#oldest]!.last <= this.stored) {
-      this.#bytes -= tail[this.#oldest]!.lines.length
+    while (
+      this.#chars > this.#maxChars &&
+      tail.length - this.#oldest > LATEST_BATCHES &&
+      tail[this.#oldest]!.last <= this.stored
+    ) {
+      this.#chars -= tail[this.#oldest]!.lines.length
       tail[this.#oldest++] = undefined
     }
     // Moving the rest down costs as much as it frees, so only now and then.
-    if (this.#oldest > 64 && this.#oldest * 2 > tail.length) {
+    if (this.#oldest > 16 && this.#oldest * 2 > tail.length) {
       this.#tail = tail.slice(this.#oldest)
       this.#oldest = 0
     }

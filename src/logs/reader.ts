@@ -46,7 +46,7 @@ export class RunReader implements AsyncIterableIterator<Batch | Gap>, Waiter {
   /** Where a reading without `follow` ends. */
   #to: number | undefined
   #live: LiveRun | undefined
-  /** The last step read from the store, and how much of it was handed out. */
+  /** What was read from the store and not handed out yet, and how far that has come. */
   #step = NOTHING
   #taken = 0
   #stepped = false
@@ -115,8 +115,7 @@ export class RunReader implements AsyncIterableIterator<Batch | Gap>, Waiter {
     if (this.#state === 'done') return Promise.resolve(DONE)
     if (this.source.closed) return this.return()
     for (;;) {
-      if (this.#taken < this.#step.length) return this.#give(this.#step[this.#taken++]!)
-      this.#step = NOTHING
+      if (this.#step !== NOTHING) return this.#give(this.#nextOfStep())
       const live = this.#live
       const to = this.#to ?? live!.last
       if (this.#seq < to) {
@@ -155,6 +154,13 @@ export class RunReader implements AsyncIterableIterator<Batch | Gap>, Waiter {
     this.#step = this.source.step(this.#run, this.#seq, to)
     this.#taken = 0
     this.#stepped = true
+  }
+
+  /** The last one takes the step with it, so that a reader that rests there holds nothing. */
+  #nextOfStep(): Batch | Gap {
+    const record = this.#step[this.#taken++]!
+    if (this.#taken === this.#step.length) this.#step = NOTHING
+    return record
   }
 
   #readStep(to: number): void {

@@ -5,7 +5,7 @@ import { readError } from './sqlite-errors.ts'
 import type { StoredRuns } from './sqlite-rows.ts'
 
 /** What is kept of a run that another process appends to: enough for its readers here to share. Characters. */
-const TAIL_CHARS = 16_384
+const TAIL_CHARS = 4096
 
 /** The runs of other processes that are followed here. They are read again whenever the file changed. */
 export class ForeignRuns {

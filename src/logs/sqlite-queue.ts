@@ -119,9 +119,9 @@ export class WriteQueue {
   #start(): Worker {
     const { path, busyTimeoutMs, maxFileBytes } = this.#options
     const settings: WriterSettings = { path, busyTimeoutMs, ...(maxFileBytes === undefined ? {} : { maxFileBytes }) }
-    // `--input-type` speaks of a program given with `-e`; a thread that inherits it refuses its file.
-    const execArgv = process.execArgv.filter((flag) => !flag.startsWith('--input-type'))
-    const worker = new Worker(writerFile(), { workerData: settings, execArgv })
+    // Flags of the process are not for its threads: some are refused (`--expose-gc`), and `--input-type` speaks of a
+    // program given with `-e`.
+    const worker = new Worker(writerFile(), { workerData: settings, execArgv: [] })
     worker.on('message', (answer: GroupAnswer) => this.#answered(answer))
     worker.on('error', (cause) => this.#stop(storeError(path, cause)))
     return worker

@@ -31,11 +31,11 @@ export interface SqliteLogOptions {
 }
 
 /**
- * What is kept in memory of a run that is being written, for all its readers: some 200 entries, which with all that is
- * made of them take five times as much. Who is further behind reads the file, which costs less than keeping more.
+ * What is kept in memory of a run that is being written, for all its readers: some 50 entries, which with all that is
+ * made of them take seven times as much. Who is further behind reads the file, which costs less than keeping more.
  * Characters.
  */
-const TAIL_CHARS = 16_384
+const TAIL_CHARS = 4096
 
 /**
  * Keeps runs in a SQLite file, together with other processes that have it open. A missing file is made, with mode 0600

@@ -116,6 +116,7 @@ export function chatError(peer: Peer, error: JsonRecord, { status, header, words
     code,
     reason,
     words,
+    requestId: header?.('x-request-id'),
     ...(status === undefined ? {} : { status }),
     ...(known && spent.has(known) ? { temporary: false } : { retryAfterMs: waitMs(told, header) }),
   })

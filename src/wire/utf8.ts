@@ -50,37 +50,21 @@ function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
   return bytes
 }
 
-/** How many bytes at the end begin a character that the next bytes may still complete: 0 to 3. */
+/** How many bytes at the end begin a character whose other bytes are still to come: 0 to 3. */
 function cutLength(bytes: Uint8Array): number {
   const { length } = bytes
   for (let back = 1; back <= 3 && back <= length; back++) {
     const byte = bytes[length - back]!
-    if (byte < 0x80) return 0
-    if (byte < 0xc0) continue
-    return back < sizeOf(byte) && (back === 1 || mayFollow(byte, bytes[length - back + 1]!)) ? back : 0
+    // A continuation byte: what it continues stands before it.
+    if (byte >= 0x80 && byte < 0xc0) continue
+    return back < sizeOf(byte) ? back : 0
   }
   return 0
 }
 
-/** How long the character is that this byte begins; 0 for a byte that begins none. */
+/** How long the character is that this byte begins; 1 for a byte that stands alone, or nowhere. */
 function sizeOf(lead: number): number {
-  if (lead < 0xc2 || lead > 0xf4) return 0
+  if (lead < 0xc2 || lead > 0xf4) return 1
   if (lead < 0xe0) return 2
   return lead < 0xf0 ? 3 : 4
-}
-
-/** Unicode, table 3-7: four leads take only part of the continuation bytes, so that each character has one spelling. */
-function mayFollow(lead: number, next: number): boolean {
-  switch (lead) {
-    case 0xe0:
-      return next >= 0xa0
-    case 0xed:
-      return next < 0xa0
-    case 0xf0:
-      return next >= 0x90
-    case 0xf4:
-      return next < 0x90
-    default:
-      return true
-  }
 }

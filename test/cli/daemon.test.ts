@@ -91,6 +91,8 @@ test.concurrent(
     writeFileSync(daemonFile(cli), JSON.stringify({ ...record, store: join(cli.home, 'runlet.db') }))
     expect((await asked(cli, ['hello'])).stdout).toBe('hello\n')
     expect(await cli.runs()).toHaveLength(1)
+    const daemon = await cli.serve()
+    expect(JSON.parse(readFileSync(daemonFile(cli), 'utf8')).url).toBe(daemon.url)
   }),
 )
 
@@ -196,6 +198,22 @@ test.concurrent(
     expect(status).toBe(1)
     expect(stderr).toMatch(/^runlet: the process that made this answer died before it was complete/)
     expect((await follower.done).stderr).toBe(stderr)
+  }),
+)
+
+test.concurrent(
+  'when the daemon is killed, the store tells its followers how the run ended',
+  withCli(async (cli) => {
+    const daemon = await cli.serve()
+    const asking = cli.start(['ask', '--model', 'sim/slow', 'hello'])
+    await asking.said('Patience')
+    daemon.child.kill('SIGKILL')
+    const { stdout, stderr, status } = await asking.done
+    expect(stdout).toMatch(/^Patience.*\n$/)
+    expect(stderr).toMatch(
+      /^(?:runlet: the Runlet server at .+; trying again\n)?runlet: the process that made this answer died/,
+    )
+    expect(status).toBe(1)
   }),
 )
 

@@ -30,7 +30,7 @@ test.concurrent(
       'prune',
       'sim',
       'help',
-      'runlet',
+      'node',
     ])
     const helps = await Promise.all(commands.slice(0, -2).map((name) => cli.run([name, '--help'])))
     for (const help of helps) {
@@ -74,6 +74,20 @@ for (const [name, args, stderr] of usage) {
       const result = await cli.run(args)
       expect(result.stderr).toMatch(stderr)
       expect([result.stdout, result.status]).toEqual(['', 2])
+    }),
+  )
+}
+
+const cutShort: [name: string, line: string, stdout: string][] = [
+  ['help', 'runlet --help | true; echo " ${PIPESTATUS[0]}"', ' 141\n'],
+  ['a list', 'runlet runs | true; echo " ${PIPESTATUS[0]}"', ' 141\n'],
+  ['an error', '{ runlet nope 2>&1; echo $? >&3; } 3>&1 1>/dev/full', '2\n'],
+]
+for (const [name, line, stdout] of cutShort) {
+  test.concurrent(
+    `a reader that goes away is no crash: ${name}`,
+    withCli(async (cli) => {
+      expect(await cli.shell(line)).toMatchObject({ stdout, stderr: '' })
     }),
   )
 }

@@ -78,7 +78,7 @@ const timings: [name: string, entries: [ts: number, event: RunEvent][], expected
       [100, start],
       [300, delta],
       [1300, delta],
-      [9000, finish(50)],
+      [9000, finish(51)],
     ],
     { first_token_ms: 200, tokens_per_second: 50 },
   ],

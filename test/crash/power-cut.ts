@@ -19,8 +19,8 @@ type Change =
   | { readonly type: 'truncate'; readonly length: number }
 
 interface File {
-  durable: Buffer
-  pending: Change[]
+  readonly durable: Buffer
+  readonly pending: readonly Change[]
 }
 
 /** A cut behind each sync, each delivery and each change of a file's length or name; `isStore` says which files count. */
@@ -37,10 +37,11 @@ export function* powerCuts(
   for (const { at, call } of moments) {
     if (call && !apply(files, call)) continue
     const delivered = deliveries.filter((delivery) => delivery.at <= at).map(({ entry }) => entry)
+    const then = [...files]
     yield {
       at,
       delivered,
-      files: (survival) => new Map([...files].map(([path, file]) => [path, surviving(file, survival)])),
+      files: (survival) => new Map(then.map(([path, file]) => [path, surviving(file, survival)])),
     }
   }
 }
@@ -48,23 +49,23 @@ export function* powerCuts(
 /** True if the call is one behind which a cut is worth a look; plain writes only gather. */
 function apply(files: Map<string, File>, call: Call): boolean {
   const { name, target, data, numbers, result } = call
-  const file = files.get(target) ?? { durable: Buffer.alloc(0), pending: [] }
+  const known = files.get(target)
+  const file = known ?? { durable: Buffer.alloc(0), pending: [] }
+  const change = (more: Change) => files.set(target, { ...file, pending: [...file.pending, more] })
   if (isSync(call)) {
-    file.durable = surviving(file, (bytes) => bytes)
-    file.pending = []
-  } else if (name === 'pwrite64' && result > 0) {
-    const bytes = Buffer.from(data.slice(0, result), 'latin1')
-    file.pending.push({ type: 'write', bytes, offset: numbers.at(-1)! })
-    files.set(target, file)
-    return false
-  } else if (name === 'ftruncate' && result === 0) {
-    file.pending.push({ type: 'truncate', length: numbers.at(-1)! })
-  } else if (name.startsWith('unlink') && result === 0) {
-    files.delete(target)
+    files.set(target, { durable: surviving(file, (bytes) => bytes), pending: [] })
     return true
-  } else if (name !== 'openat' || !call.flags.includes('O_CREAT') || files.has(target)) {
+  }
+  if (name === 'pwrite64' && result > 0) {
+    change({ type: 'write', bytes: Buffer.from(data.slice(0, result), 'latin1'), offset: numbers.at(-1)! })
     return false
   }
+  if (name === 'ftruncate' && result === 0) {
+    change({ type: 'truncate', length: numbers.at(-1)! })
+    return true
+  }
+  if (name.startsWith('unlink') && result === 0) return files.delete(target)
+  if (name !== 'openat' || !call.flags.includes('O_CREAT') || known) return false
   files.set(target, file)
   return true
 }

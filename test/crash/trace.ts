@@ -87,7 +87,10 @@ export interface Rules {
   readonly isClient: (call: Call) => boolean
   /** Finds entries in what is written to the store; group 1 names the entry. */
   readonly stored: RegExp
-  /** Finds them in what is sent. Group 1 is the same name. */
+  /**
+   * Finds them in what is sent, group 1 being the same name. It is to match up to what ends the name, since writes may
+   * cut it in two.
+   */
   readonly delivered: RegExp
   /** True if the store was not there before: then its names must be durable, too. */
   readonly fresh: boolean

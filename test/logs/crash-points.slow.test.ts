@@ -8,7 +8,8 @@ import type { Survival } from '../crash/power-cut.ts'
 import { powerCuts } from '../crash/power-cut.ts'
 import type { Call, Rules } from '../crash/trace.ts'
 import { CALLS, isSync, judge, parseTrace } from '../crash/trace.ts'
-import { start } from './processes.ts'
+import type { WriterTask } from './processes.ts'
+import { startWriter } from './processes.ts'
 import { testStores } from './stores.ts'
 
 const { place, open } = testStores()
@@ -18,13 +19,13 @@ const why = hasStrace ? '' : ' (skipped: needs strace, "apt-get install strace")
 
 /** Runs a writer under strace; what it prints is what its clients get. */
 async function traced(
-  settings: object,
+  task: Partial<WriterTask>,
   more: readonly string[] = [],
 ): Promise<{ calls: Call[]; lines: string[]; path: string }> {
-  const path = place()
+  const { path = place() } = task
   const file = join(dirname(path), 'trace')
   const strace = ['strace', '-f', '-y', '-s', '1000000', '-o', file, '-e', `trace=${CALLS}`, ...more]
-  const writer = start('writer.js', { path, ...settings }, strace)
+  const writer = startWriter({ ...task, path }, strace)
   expect(await writer.ended).toBe(0)
   return { calls: parseTrace(readFileSync(file, 'latin1')), lines: writer.lines, path }
 }
@@ -72,29 +73,41 @@ describe.skipIf(!hasStrace)(`crash points${why}`, () => {
     expect(cuts.losses.length).toBeGreaterThan(0)
   })
 
-  test('a disk that fails to sync stops the store: nothing is acknowledged after it, nothing before it is lost', async () => {
-    const failing = ['-e', 'inject=fsync,fdatasync:error=EIO:when=20+']
-    const { calls, lines, path } = await traced({ runs: 2, entries: 100 }, failing)
-    const failed = lines.filter((line) => line.includes('failed'))
-    expect(failed.toSorted()).toEqual(['run-1-0 failed internal store_failed', 'run-1-1 failed internal store_failed'])
-    const acknowledged = lines.filter((line) => !line.includes('failed'))
-    expect(lines.slice(0, acknowledged.length)).toEqual(acknowledged)
-    expect(acknowledged.length).toBeGreaterThan(10)
-    const rules = rulesFor(path)
-    expect(judge(calls, rules).early).toEqual([])
-    // What the kernel dropped it takes for written: whoever syncs again is told that all is well.
-    const failure = calls.findIndex(({ name, result }) => /^f(?:data)?sync$/.test(name) && result < 0)
-    const after = calls.slice(failure + 1).filter(({ target }) => rules.isStore(target))
-    expect(after.map(({ name }) => name)).toEqual([])
+  const faults: [call: string, error: string, n: number, reason: string][] = [
+    ['fsync,fdatasync', 'EIO', 5, 'store_failed'],
+    ['fsync,fdatasync', 'EIO', 30, 'store_failed'],
+    ['pwrite64', 'EIO', 30, 'store_failed'],
+    ['pwrite64', 'EIO', 101, 'store_failed'],
+    ['pwrite64', 'ENOSPC', 64, 'disk_full'],
+    ['pwrite64', 'ENOSPC', 153, 'disk_full'],
+  ]
 
-    const log = await open(path)
-    for (const run of ['run-1-0', 'run-1-1']) {
-      const entries = await readAll(log, run)
-      expect(seqs(entries)).toEqual(entries.map((_, i) => i + 1))
-      const acks = acknowledged.filter((line) => line.startsWith(run))
-      expect(entries.slice(2, 2 + acks.length).map(({ event }) => 'text' in event && event.text)).toEqual(acks)
-    }
-  })
+  for (const [name, error, n, reason] of faults) {
+    test(`${error} from ${name} number ${n} stops the store: nothing is acknowledged after it, nothing before it is lost`, async () => {
+      const path = place()
+      await (await open(path)).close()
+      const inject = ['-e', `inject=${name}:error=${error}:when=${n}+`]
+      const { calls, lines } = await traced({ path, runs: 2, entries: 200 }, inject)
+      const refused = ['run-1-0', 'run-1-1'].map((run) => `${run} failed internal ${reason}`)
+      expect(lines.slice(-2).toSorted()).toEqual(refused)
+      const acknowledged = lines.slice(0, -2)
+      expect(acknowledged.filter((line) => line.includes('failed'))).toEqual([])
+      const rules = { ...rulesFor(path), fresh: false }
+      expect(judge(calls, rules).early).toEqual([])
+      // What the kernel dropped it takes for written: whoever tries again is told that all is well.
+      const failure = calls.findIndex((call) => rules.isStore(call.target) && call.result < 0)
+      const later = calls.slice(failure + 1).filter(({ target }) => rules.isStore(target))
+      expect(later.map((call) => call.name)).toEqual([])
+
+      const log = await open(path)
+      for (const run of ['run-1-0', 'run-1-1']) {
+        const entries = await log.find(run).then((found) => (found ? readAll(log, run) : []))
+        expect(seqs(entries)).toEqual(entries.map((_, i) => i + 1))
+        const acks = acknowledged.filter((line) => line.startsWith(run))
+        expect(entries.slice(2, 2 + acks.length).map(({ event }) => 'text' in event && event.text)).toEqual(acks)
+      }
+    })
+  }
 })
 
 /** What a disk may make of unsynced writes: none of them, all of them, any of them, any sectors at their beginning. */
@@ -109,8 +122,8 @@ function survivals(seed: number): Survival[] {
 }
 
 /** Cuts the power at each moment of a writer's life and reads what is left, as a restart would. */
-async function lossesOf(settings: object): Promise<{ points: number; losses: string[] }> {
-  const { calls, path } = await traced(settings)
+async function lossesOf(task: Partial<WriterTask>): Promise<{ points: number; losses: string[] }> {
+  const { calls, path } = await traced(task)
   const rules = rulesFor(path)
   const { delivered } = judge(calls, rules)
   const losses: string[] = []

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Log } from '../../src/core/log.ts'
 import { failure, readAll, seqs } from '../../src/testing/log-suite-given.ts'
 import { seededRandom } from '../../src/testing/random-run.ts'
-import { start } from './processes.ts'
+import { startWriter } from './processes.ts'
 import { testStores } from './stores.ts'
 
 const { place, open } = testStores()
@@ -37,7 +37,7 @@ for (const durability of ['sync', 'os'] as const) {
     const runs: string[] = []
     for (let kill = 1; kill <= KILLS; kill++) {
       const name = `kill${kill}`
-      const writer = start('writer.js', { path, name, durability, runs: RUNS })
+      const writer = startWriter({ path, name, durability, runs: RUNS })
       await writer.printed(Math.floor(random() * random() * 2000))
       writer.process.kill('SIGKILL')
       expect(await writer.ended).toBe('SIGKILL')
@@ -69,7 +69,7 @@ test('a writer that prints before it appends is caught: the loop sees what is lo
   const path = place()
   let lost = 0
   for (let kill = 1; kill <= 20 && lost === 0; kill++) {
-    const writer = start('writer.js', { path, name: `early${kill}`, runs: RUNS, early: true })
+    const writer = startWriter({ path, name: `early${kill}`, runs: RUNS, early: true })
     await writer.printed(20 + kill)
     writer.process.kill('SIGKILL')
     await writer.ended

@@ -4,6 +4,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import type { Durability } from '../../src/core/event.ts'
+import type { SqliteLogOptions } from '../../src/logs/sqlite.ts'
 
 export interface Child {
   readonly process: ChildProcessByStdio<null, Readable, null>
@@ -14,6 +16,21 @@ export interface Child {
   /** Exit status, or the signal that killed it. */
   readonly ended: Promise<number | NodeJS.Signals>
 }
+
+/** What `writer.js` is to do; the comments and defaults are there. */
+export interface WriterTask {
+  readonly path: string
+  readonly options?: SqliteLogOptions
+  readonly name?: string
+  readonly durability?: Durability
+  readonly runs?: number
+  readonly entries?: number
+  readonly openings?: number
+  readonly early?: boolean
+  readonly end?: boolean
+}
+
+export const startWriter = (task: WriterTask, command: readonly string[] = []) => start('writer.js', task, command)
 
 /** Starts one of the scripts in this folder. `command` goes before `node`. */
 export function start(script: string, settings: object, command: readonly string[] = []): Child {

@@ -7,7 +7,7 @@ import type { Gap, Log } from '../../src/core/log.ts'
 import { loadSqlite } from '../../src/logs/sqlite-driver.ts'
 import { checksum } from '../../src/logs/sqlite-rows.ts'
 import { begin, collect, finish, iterate, newRun, readAll, seqs, token } from '../../src/testing/log-suite-given.ts'
-import { start } from './processes.ts'
+import { start, startWriter } from './processes.ts'
 import { testStores } from './stores.ts'
 
 const { place, open } = testStores()
@@ -92,7 +92,7 @@ test('a place that cannot be written is refused, and the message names it', asyn
 
 test('many processes that come to a missing file at once make one store', async () => {
   const path = place()
-  const children = Array.from({ length: 6 }, (_, i) => start('writer.js', { path, name: `run${i}`, entries: 5 }))
+  const children = Array.from({ length: 6 }, (_, i) => startWriter({ path, name: `run${i}`, entries: 5 }))
   expect(await Promise.all(children.map(({ ended }) => ended))).toEqual([0, 0, 0, 0, 0, 0])
   const log = await open(path)
   expect((await log.list()).length).toBe(6)

@@ -12,7 +12,7 @@ import {
   take,
   token,
 } from '../../src/testing/log-suite-given.ts'
-import { start } from './processes.ts'
+import { start, startWriter } from './processes.ts'
 import { testStores } from './stores.ts'
 
 const { place, open } = testStores()
@@ -97,7 +97,7 @@ test('two processes own runs in one file at once, and a third follows both', asy
   const path = place()
   const log = await open(path)
   const settings = { path, runs: 4, entries: 50, end: true, options: { busyTimeoutMs: 20_000 } }
-  const children = ['a', 'b'].map((name) => start('writer.js', { ...settings, name }))
+  const children = ['a', 'b'].map((name) => startWriter({ ...settings, name }))
   await Promise.all(children.map((child) => child.printed(50)))
   const runs = ['a', 'b'].flatMap((name) => Array.from({ length: 4 }, (_, i) => `${name}-1-${i}`))
   const read = await Promise.all(runs.map((run) => readAll(log, run, { follow: true })))

@@ -93,6 +93,12 @@ test('openai-chat: a message never repeats what the provider said, and the cause
   expect(isRunletError(made) && made.provider).toBe('openai-chat')
 })
 
+test('openai-chat: the cause names the request as the provider calls it', () => {
+  const header = (name: string) => (name === 'x-request-id' ? 'req_123' : undefined)
+  const made = chatError(peer, {}, { words: 'oh', status: 500, header })
+  expect((made.cause as Error).message).toBe('request req_123: oh')
+})
+
 test('openai-chat: an error is found in every shape in which servers send one', () => {
   const found = [
     { error: { code: 1 } },

@@ -18,6 +18,21 @@ export function sharedFixtures(folder: string): { readonly name: string; readonl
     .map((file) => ({ name: file, bytes: readFileSync(new URL(file, url)) }))
 }
 
+export interface OfficialReading {
+  readonly error?: string
+  readonly content?: string
+  readonly fin?: readonly string[]
+  readonly tools?: readonly (readonly [id: string, name: string, json: string])[]
+  readonly text?: string
+}
+
+/** What the official clients made of the recordings, by file; nothing where it is not there. */
+export const officialClients: Readonly<Record<string, OfficialReading>> = (() => {
+  const url = new URL('official-clients.json', shared)
+  if (!existsSync(url)) return {}
+  return (JSON.parse(readFileSync(url, 'utf8')) as { results: Record<string, OfficialReading> }).results
+})()
+
 /** `*.chunks.txt` hold one payload per line, their framing taken off. */
 export function reframed(payloads: Uint8Array): Uint8Array {
   const frames = lines(payloads).map((line) => `data: ${line}\n\n`)

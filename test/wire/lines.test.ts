@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { chunked, decodeAll, everySplit, everyTruncation, everyTwoSplits } from '../../src/testing/every-split.ts'
 import { lineDecoder, lines } from '../../src/wire/lines.ts'
 import { countingWork } from './counting-work.ts'
+import { lineReference } from './references.ts'
 
 const encode = (text: string) => new TextEncoder().encode(text)
 
@@ -14,13 +15,6 @@ function cutOf(text: string): boolean {
   const decoder = lineDecoder()
   decodeAll(decoder, [encode(text)])
   return decoder.cut
-}
-
-/** The slow reference: all bytes first, then the definition. */
-function reference(bytes: Uint8Array): string[] {
-  const found = new TextDecoder().decode(bytes).split('\n')
-  if (found.at(-1) === '') found.pop()
-  return found.map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line))
 }
 
 const cases: [name: string, input: string, expected: string[]][] = [
@@ -40,7 +34,7 @@ const cases: [name: string, input: string, expected: string[]][] = [
 for (const [name, input, expected] of cases) {
   test(`lines: ${name}, however the bytes are cut`, () => {
     const bytes = encode(input)
-    expect(reference(bytes)).toEqual(expected)
+    expect(lineReference(bytes)).toEqual(expected)
     for (const chunks of everySplit(bytes)) expect(decodeAll(lineDecoder(), chunks)).toEqual({ out: expected })
     for (const chunks of everyTwoSplits(bytes)) expect(decodeAll(lineDecoder(), chunks)).toEqual({ out: expected })
     expect(decodeAll(lineDecoder(), chunked(bytes, 1))).toEqual({ out: expected })
@@ -50,7 +44,7 @@ for (const [name, input, expected] of cases) {
 test('lines: every beginning of a stream gives the lines of that beginning', () => {
   const bytes = encode('eins\r\nzw\u00f6lf\n\ndrei \u{1f496}\n')
   for (const prefix of everyTruncation(bytes)) {
-    expect(decodeAll(lineDecoder(), [prefix]).out).toEqual(reference(prefix))
+    expect(decodeAll(lineDecoder(), [prefix]).out).toEqual(lineReference(prefix))
   }
 })
 
@@ -101,7 +95,7 @@ test('lines: any bytes, cut anywhere, give what the slow reference gives', () =>
         lineDecoder(),
         pieces.map((bytes) => Uint8Array.from(bytes)),
       )
-      expect(split).toEqual({ out: reference(whole) })
+      expect(split).toEqual({ out: lineReference(whole) })
     }),
     { numRuns: 20_000 },
   )

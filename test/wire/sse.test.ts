@@ -11,36 +11,9 @@ import {
 } from '../../src/testing/every-split.ts'
 import { sse, sseComment, sseDecoder, sseFrame, type SseFrame } from '../../src/wire/sse.ts'
 import { countingWork } from './counting-work.ts'
+import { frameReference } from './references.ts'
 
 const encode = (text: string) => new TextEncoder().encode(text)
-
-/** The slow reference: the algorithm of the HTML standard, section 9.2.6, over the whole text at once. */
-function reference(bytes: Uint8Array): SseFrame[] {
-  const lines = new TextDecoder().decode(bytes).split(/\r\n|\r|\n/)
-  lines.pop()
-  const frames: SseFrame[] = []
-  let data: string[] = []
-  let event = ''
-  let id: string | undefined
-  for (const line of lines) {
-    if (line === '') {
-      if (data.length > 0)
-        frames.push({ data: data.join('\n'), ...(event && { event }), ...(id !== undefined && { id }) })
-      data = []
-      event = ''
-      id = undefined
-      continue
-    }
-    const colon = line.indexOf(':')
-    if (colon === 0) continue
-    const field = colon === -1 ? line : line.slice(0, colon)
-    const value = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '')
-    if (field === 'data') data.push(value)
-    else if (field === 'event') event = value
-    else if (field === 'id' && !value.includes('\0')) id = value
-  }
-  return frames
-}
 
 async function* chunksOf(...texts: string[]) {
   for (const text of texts) yield encode(text)
@@ -77,7 +50,7 @@ const cases: [name: string, input: string, expected: SseFrame[]][] = [
 for (const [name, input, expected] of cases) {
   test(`sse: ${name}, however the bytes are cut`, () => {
     const bytes = encode(input)
-    expect(reference(bytes)).toEqual(expected)
+    expect(frameReference(bytes)).toEqual(expected)
     for (const chunks of everySplit(bytes)) expect(framesOf(chunks)).toEqual({ out: expected })
     for (const chunks of everyTwoSplits(bytes)) expect(framesOf(chunks)).toEqual({ out: expected })
     expect(framesOf(chunked(bytes, 1))).toEqual({ out: expected })
@@ -86,7 +59,7 @@ for (const [name, input, expected] of cases) {
 
 test('sse: every beginning of a stream gives the frames that are whole in it', () => {
   const bytes = encode('id: 1\r\ndata: a\r\n\r\nevent: x\ndata: \u{1f496}\ndata: c\n\n: ping\n\ndata: d\r\r')
-  for (const prefix of everyTruncation(bytes)) expect(framesOf([prefix])).toEqual({ out: reference(prefix) })
+  for (const prefix of everyTruncation(bytes)) expect(framesOf([prefix])).toEqual({ out: frameReference(prefix) })
 })
 
 test('sse: with bare CRs a frame does not wait for the next one', () => {
@@ -107,7 +80,7 @@ test('sse: any text, cut anywhere, gives what the slow reference gives', () => {
   fc.assert(
     fc.property(input, ([pieces, size]) => {
       const bytes = encode(pieces.flat().join(''))
-      const expected = reference(bytes)
+      const expected = frameReference(bytes)
       expect(framesOf([bytes]).out).toEqual(expected)
       expect(framesOf(chunked(bytes, size)).out).toEqual(expected)
       expect(framesOf(pieces.map((text) => encode(text.join('')))).out).toEqual(expected)

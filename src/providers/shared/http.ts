@@ -188,7 +188,7 @@ function linger(body: Dispatcher.ResponseData['body']): void {
 
 /** As many connections as there are runs, each reused; no deadline but the one for connecting. */
 function dispatcherFor(base: URL, connectMs: number): Dispatcher {
-  const options = { connect: { timeout: connectMs }, headersTimeout: 0, bodyTimeout: 0, keepAliveTimeout: 30_000 }
+  const options = { connect: { timeout: connectMs }, headersTimeout: 0, bodyTimeout: 0 }
   const { env } = process
   const proxy = env['http_proxy'] ?? env['HTTP_PROXY'] ?? env['https_proxy'] ?? env['HTTPS_PROXY']
   return proxy && !isLoopback(base.hostname) ? new EnvHttpProxyAgent(options) : new Agent(options)

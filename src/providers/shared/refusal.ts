@@ -16,6 +16,8 @@ export interface Refusal {
   readonly says?: string
   /** The provider's own words. They go into the cause, without keys, never into the message. */
   readonly words: string
+  /** How the provider calls this request, for its support. It goes into the cause too. */
+  readonly requestId?: string | undefined
 }
 
 /** What happened and what to do, for people. The provider's name stands before it. */
@@ -38,7 +40,7 @@ const sentences: Readonly<Record<ErrorCode, string>> = {
 const quotaSentence = 'says that the quota of this account is used up; check its plan and its billing'
 
 export function refusalError(peer: Peer, refusal: Refusal): RunletError {
-  const { code, reason, status, temporary, retryAfterMs, words } = refusal
+  const { code, reason, status, temporary, retryAfterMs, words, requestId } = refusal
   const says = refusal.says ?? (code === 'rate_limited' && temporary === false ? quotaSentence : sentences[code])
   return new RunletError(code, {
     reason,
@@ -46,7 +48,7 @@ export function refusalError(peer: Peer, refusal: Refusal): RunletError {
     provider: peer.provider,
     ...(temporary === undefined ? {} : { temporary }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    cause: new Error(peer.redact(words).slice(0, 2000)),
+    cause: new Error(`${requestId ? `request ${requestId}: ` : ''}${peer.redact(words).slice(0, 2000)}`),
   })
 }
 

@@ -26,7 +26,7 @@ Try next:
 \`\`\`sh
 runlet runs                        # what ran, this answer included
 runlet follow RUN                  # any of them again, from any place
-runlet ask --model sim/tools "What time is it?"
+runlet ask --model sim/tools --tool all "What time is it?"
 \`\`\`
 
 When you have a key or a local model, say \`--model openai/NAME\` or \`--model ollama/NAME\`, and the rest stays as it is. Viel Spaß! ✨

@@ -109,10 +109,14 @@ test('http: of a body without end as much is read as was asked for, and the conn
 
 test('http: a server that goes on talking behind its end mark is hung up on, and the answer is whole', async () => {
   const chunk = '{"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":"stop"}]}'
+  let talked = 0
   const server = await served((_, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     response.write(`data: ${chunk}\n\ndata: [DONE]\n\n`)
-    const more = () => response.write(': '.repeat(5000), () => response.destroyed || setImmediate(more))
+    const more = () => {
+      talked += 10_000
+      response.write(': '.repeat(5000), () => response.destroyed || setImmediate(more))
+    }
     more()
   })
   const request = { model: 'm', messages: [], tools: [], options: {} }
@@ -122,6 +126,8 @@ test('http: a server that goes on talking behind its end mark is hung up on, and
   }
   expect(types).toEqual(['start', 'text', 'done'])
   await server.hungUp()
+  // The buffers of two sockets, not what a second of talking would come to.
+  expect(talked).toBeLessThan(16 << 20)
 })
 
 for (const baseUrl of ['', 'example.com', 'ftp://example.com', 'http://user:pw@example.com', '//example.com']) {

@@ -19,7 +19,7 @@ export interface Lab {
   /** Readings of the log that are open. */
   readings(): number
   /** Asks with the token, without a network. `path` begins with a slash. */
-  ask(path: string, init?: RequestInit): Promise<Response>
+  readonly ask: (path: string, init?: RequestInit) => Promise<Response>
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>
   /** A run that the test writes itself: `start` and what follows it at once. */
   begin(events?: readonly RunEvent[], id?: string, log?: Log): Promise<string>

@@ -19,8 +19,9 @@ interface Listening extends Lab {
 
 async function listening(options: LabOptions = {}): Promise<Listening> {
   const l = lab(options)
-  const { port, close } = await l.server.listen()
-  closing.push(close)
+  const open = await l.server.listen()
+  const { port } = open
+  closing.push(() => open.close())
   const ask = (request: { method?: string; path: string; headers?: Record<string, string>; body?: string }) => {
     const headers = { Authorization: `Bearer ${l.token}`, Accept: 'text/event-stream', ...request.headers }
     const reader = rawRequest({ port, ...request, headers })
@@ -162,6 +163,7 @@ describe('a reader that takes nothing', () => {
     for (let n = 0; n < MANY; n++) await l.log.append(id, 1, mebibyte)
     await settled()
     for (let n = 0; n < 4; n++) {
+      expect(l.server.pendingBytes).toBeGreaterThan(0)
       await l.clock.advance(25_000)
       await slow.take(4 * 1024 * 1024)
       await settled()
@@ -272,7 +274,8 @@ describe('a web stream that is not read', () => {
 describe('closing the server', () => {
   test('ends each stream with its cursor, refuses what comes, and leaves the runs alone', async () => {
     const l = lab()
-    const { port, close } = await l.server.listen()
+    const open = await l.server.listen()
+    const { port } = open
     const id = await l.begin()
     const headers = { Authorization: `Bearer ${l.token}` }
     const idle = rawRequest({ port, path: '/healthz' })
@@ -281,7 +284,7 @@ describe('closing the server', () => {
       rawRequest({ port, path: `/v1/runs/${id}/events`, headers: { ...headers, Accept } }),
     )
     await Promise.all(readers.map((reader) => reader.until('step.start')))
-    await close()
+    await open.close()
     await Promise.all(readers.map((reader) => reader.ended))
     const record = `{"type":"closing","ts":${l.clock.now()},"reason":"shutting_down","cursor":"1-3"}`
     const tails = readers.map((reader) => reader.body().toString().split('"attempt":1}').at(-1)!.trimStart())
@@ -300,14 +303,15 @@ describe('closing the server', () => {
 
   test('does not wait for a reader that takes nothing', async () => {
     const l = lab({ limits: { closeMs: 20 } })
-    const { port, close } = await l.server.listen()
+    const open = await l.server.listen()
+    const { port } = open
     const id = await l.begin()
     const stuck = rawRequest({ port, path: `/v1/runs/${id}/events`, headers: { Authorization: `Bearer ${l.token}` } })
     stuck.socket.pause()
     await settled()
     for (let n = 0; n < MANY; n++) await l.log.append(id, 1, mebibyte)
     await settled()
-    await close()
+    await open.close()
     expect(l.server.readers).toBe(0)
     stuck.socket.destroy()
   })

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { Batch } from '../../../src/core/batch.ts'
 import type { Entry, RunEvent } from '../../../src/core/event.ts'
 import { emptyView, fold } from '../../../src/core/fold.ts'
+import type { Log } from '../../../src/core/log.ts'
 import { randomEvents, seededRandom } from '../../../src/testing/random-run.ts'
 import { gaiClient, type GaiClient } from '../../formats/gai-client.ts'
 import { lab, runEnds, stepBegins, texts, type Lab } from './lab.ts'
@@ -279,11 +280,10 @@ describe('a live stream', () => {
     const l = lab()
     const id = await l.begin()
     const gap = { type: 'gap', run: id, from: 4, to: 6, reason: 'corrupt' } as const
-    const { read } = l.log
-    const damaged = {
+    const damaged: Log = {
       ...l.log,
-      read: async function* (run: string, options: Parameters<typeof read>[1]) {
-        for await (const record of read(run, options)) {
+      async *read(run, options) {
+        for await (const record of l.log.read(run, options)) {
           if (record.type === 'batch' && record.first === 4) {
             yield gap
             yield record.after(6)
@@ -300,11 +300,10 @@ describe('a live stream', () => {
   test('a log that fails or closes ends the connection with its cursor, and never as if the run had ended', async () => {
     const l = lab()
     const id = await l.begin()
-    const { read } = l.log
-    const failing = {
+    const failing: Log = {
       ...l.log,
-      read: async function* (run: string, options: Parameters<typeof read>[1]) {
-        yield* read(run, { ...options, follow: false })
+      async *read(run, options) {
+        yield* l.log.read(run, { ...options, follow: false })
         throw new Error('disk on fire')
       },
     }
