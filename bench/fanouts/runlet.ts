@@ -6,6 +6,7 @@ import { createRuntime } from '../../src/engine/runtime.ts'
 import { sqliteLog } from '../../src/logs/sqlite.ts'
 import { memoryLog } from '../../src/logs/memory.ts'
 import { createHttpServer } from '../../src/servers/http/server.ts'
+import { forgetful } from '../relays/forgetful.ts'
 import { EVENT_TEXT, type FanoutServer } from './fanout.ts'
 
 /** A run per stream: its model says what `produce` asks for, and its readers follow the log. */
@@ -34,7 +35,7 @@ async function startRunlet(log: Log): Promise<FanoutServer> {
   }
 }
 
-export const startInMemory = () => startRunlet(memoryLog())
+export const startInMemory = () => startRunlet(forgetful(memoryLog()))
 
 export const startDurable = async (folder: string) => startRunlet(await sqliteLog(join(folder, 'runs.db')))
 

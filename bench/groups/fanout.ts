@@ -8,71 +8,74 @@ import type { Group } from './group.ts'
 
 const names = ['shared-buffer', 'better-sse', 'hono-sse', 'runlet'] as const satisfies FanoutName[]
 
-/** How many follow, how many events come together, and how many come in a round. */
+/** How many follow, and how many events come together. */
 interface Cell {
   readonly readers: number
   readonly perBatch: number
-  readonly events: number
   readonly target?: Target
 }
 
 const cells: readonly Cell[] = [
-  { readers: 1, perBatch: 1, events: 12_800 },
-  { readers: 1, perBatch: 64, events: 64_000 },
-  { readers: 100, perBatch: 1, events: 640 },
-  { readers: 100, perBatch: 64, events: 3_200 },
-  { readers: 1_000, perBatch: 1, events: 64, target: { of: 'ratio', atLeast: 1 } },
-  { readers: 1_000, perBatch: 64, events: 640, target: { of: 'ratio', atLeast: 5 } },
+  { readers: 1, perBatch: 1 },
+  { readers: 1, perBatch: 64 },
+  { readers: 100, perBatch: 1 },
+  { readers: 100, perBatch: 64 },
+  { readers: 1_000, perBatch: 1, target: { of: 'ratio', atLeast: 1 } },
+  { readers: 1_000, perBatch: 64, target: { of: 'ratio', atLeast: 5 } },
 ]
 
 export const fanout: Group = {
   title: 'one stream, many readers',
   async run(lab) {
+    const hosts: FanoutHost[] = []
+    for (const name of names) {
+      const host = lab.host(`fanout.${name}`)
+      hosts.push({ name, host, listening: await host.call('startFanout', name, lab.folder()) })
+    }
     const tables: Table[] = []
-    for (const cell of cells) tables.push(await measureCell(lab, cell))
+    for (const cell of cells) tables.push(await measureCell(lab, hosts, cell))
+    await Promise.all(hosts.map(({ host }) => host.stop()))
     return tables
   },
 }
 
-interface FanoutLine {
+interface FanoutHost {
   readonly name: FanoutName
   readonly host: Child<HostProcedures>
   readonly listening: Listening
-  readonly samples: number[]
 }
 
-async function measureCell(lab: Lab, cell: Cell): Promise<Table> {
-  const lines: FanoutLine[] = []
-  for (const name of names) {
-    const host = lab.host(`fanout.${cell.readers}x${cell.perBatch}.${name}`)
-    const listening = await host.call('startFanout', name, lab.folder())
-    const line = { name, host, listening, samples: [] }
-    await round(lab, line, cell)
-    lines.push(line)
+async function measureCell(lab: Lab, hosts: readonly FanoutHost[], cell: Cell): Promise<Table> {
+  const { readers, perBatch, target } = cell
+  const lines: { on: FanoutHost; events: number; samples: number[] }[] = []
+  for (const on of hosts) {
+    // Fast and slow servers get as many events as they deliver in the same time.
+    let events = perBatch
+    for (const ms of lab.quick ? [50, 100] : [50, 150, 300]) {
+      const perSecond = await round(lab, on, cell, events)
+      events = Math.max(1, Math.round((perSecond * ms) / 1000 / readers / perBatch)) * perBatch
+    }
+    lines.push({ on, events, samples: [] })
   }
   for (let i = 0; i < lab.rounds; i++) {
-    for (const line of lines) line.samples.push(await round(lab, line, cell))
+    for (const { on, events, samples } of lines) samples.push(await round(lab, on, cell, events))
   }
-  await Promise.all(lines.map(({ host }) => host.stop()))
-  const readers = cell.readers === 1 ? '1 reader' : `${cell.readers.toLocaleString('en')} readers`
+  const following = readers === 1 ? '1 reader' : `${readers.toLocaleString('en')} readers`
   return {
-    title: `fan-out: ${readers}, ${cell.perBatch === 1 ? '1 event' : `${cell.perBatch} events`} a batch`,
+    title: `fan-out: ${following}, ${perBatch === 1 ? '1 event' : `${perBatch} events`} a batch`,
     unit: 'events × readers /s',
-    rows: lines.map(({ name, samples }) => ({
+    rows: lines.map(({ on: { name }, samples }) => ({
       title: fanouts[name].title,
       role: fanouts[name].role,
       samples,
-      ...(name === 'runlet' && cell.target ? { target: cell.target } : {}),
+      ...(name === 'runlet' && target ? { target } : {}),
     })),
   }
 }
 
 /** From the first event to the last byte that the last reader got. All readers are there before. */
-async function round(
-  lab: Lab,
-  { name, host, listening }: FanoutLine,
-  { readers, perBatch, events }: Cell,
-): Promise<number> {
+async function round(lab: Lab, on: FanoutHost, { readers, perBatch }: Cell, events: number): Promise<number> {
+  const { name, host, listening } = on
   const load = lab.load()
   const { port, headers = {} } = listening
   await load.call('follow', { port, ask: { method: 'GET', path: await host.call('openStream'), headers }, readers })

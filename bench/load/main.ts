@@ -7,7 +7,8 @@ import { startPaced, type PacedLoad, type PacedOptions } from './paced.ts'
 
 let flooding: Flood | undefined
 let pacing: PacedLoad | undefined
-let following: Following | undefined
+/** The newest is the last; those before stay open until `stopFollow`. */
+const following: Following[] = []
 
 function begun<T>(load: T | undefined): T {
   if (load === undefined) throw new Error('no load of this kind was started')
@@ -28,12 +29,14 @@ const procedures = {
   stopPace: () => begun(pacing).stop(),
 
   async follow(options: FollowOptions): Promise<void> {
-    following = await startFollow(options)
+    following.push(await startFollow(options))
   },
   readOnce,
 
-  followed: () => begun(following).ended,
-  stopFollow: () => begun(following).stop(),
+  followed: () => begun(following.at(-1)).ended,
+  stopFollow(): void {
+    for (const readers of following.splice(0)) readers.stop()
+  },
 }
 export type LoadProcedures = typeof procedures
 

@@ -56,7 +56,7 @@ export function providersOf(config: Config): Record<string, Provider> {
 }
 
 function providerOf(name: string, settings: ProviderSettings, config: Config): Provider {
-  const { api, apiKey, apiKeyEnv, baseUrl, keyNeeded } = settings
+  const { api, apiKey, apiKeyEnv, baseUrl, keyNeeded, endMark } = settings
   if (!isApi(api)) {
     const known = Object.keys(apis)
     const meant = nearest(api, known)
@@ -80,7 +80,7 @@ function providerOf(name: string, settings: ProviderSettings, config: Config): P
     )
   }
   try {
-    return apis[api]({ base_url: baseUrl, api_key: apiKey })
+    return apis[api]({ base_url: baseUrl, api_key: apiKey, end_mark: endMark })
   } catch (thrown) {
     return unusable(api, toRunletError(thrown))
   }

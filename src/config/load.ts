@@ -36,6 +36,7 @@ export interface ProviderSettings {
   readonly api: string
   readonly baseUrl?: string
   readonly server?: 'llama.cpp' | 'vllm' | 'ollama'
+  readonly endMark?: 'done' | 'finish_reason'
   /** The environment variable that holds the key. */
   readonly apiKeyEnv?: string
   /** What stands in it. Never printed. */
@@ -203,6 +204,7 @@ function providersOf(file: ConfigFile, env: Environment): Record<string, Provide
       api: told?.api ?? known?.api ?? 'openai-chat',
       ...(baseUrl === undefined ? {} : { baseUrl }),
       ...(told?.server === undefined ? {} : { server: told.server }),
+      ...(told?.end_mark === undefined ? {} : { endMark: told.end_mark }),
       ...(apiKeyEnv === undefined ? {} : { apiKeyEnv }),
       ...(apiKey === undefined ? {} : { apiKey }),
       // A server of one's own behind OPENAI_BASE_URL may ask for none; a key that the file names must be there.

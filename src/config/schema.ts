@@ -15,6 +15,8 @@ const provider = z.strictObject({
   api: z.string().optional(),
   base_url: url.optional(),
   server: z.enum(['llama.cpp', 'vllm', 'ollama']).optional(),
+  /** What ends an answer: see `ChatDialect.endMark`. */
+  end_mark: z.enum(['done', 'finish_reason']).optional(),
   api_key_env: z
     .string()
     .regex(

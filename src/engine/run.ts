@@ -38,10 +38,14 @@ function endingAfter(run: RunContext, thrown: unknown): TerminalEvent {
   if (run.signal.aborted && stop instanceof Stop && stop.cause === 'cancel') {
     return { type: 'finish', usage, finish_reason: 'cancelled' }
   }
-  const error = run.signal.aborted && stop instanceof Stop ? shutdown(stop) : toRunletError(thrown)
-  if (error.code === 'internal') {
-    run.report({ level: 'error', code: error.reason, message: error.message, cause: error.cause ?? thrown })
+  if (run.signal.aborted && stop instanceof Stop) {
+    const error = shutdown(stop)
+    run.report({ level: 'info', code: error.reason, message: error.message })
+    return { type: 'error', error: errorBody(error), usage }
   }
+  const error = toRunletError(thrown)
+  const level = error.code === 'internal' ? 'error' : 'warning'
+  run.report({ level, code: error.reason, message: error.message, cause: error.cause ?? thrown })
   return { type: 'error', error: errorBody(error), usage }
 }
 

@@ -6,11 +6,14 @@ import { openaiChat } from './openai-chat.ts'
 export interface ProviderConfig {
   readonly base_url?: string | undefined
   readonly api_key?: string | undefined
+  /** For `openai-chat`: what ends an answer. Default `done`. */
+  readonly end_mark?: 'done' | 'finish_reason' | undefined
 }
 
 /** Every API that models are reached through, by the name that a configuration calls it. */
 export const providers = {
-  'openai-chat': ({ base_url, api_key }) => openaiChat({ baseUrl: base_url, apiKey: api_key }),
+  'openai-chat': ({ base_url, api_key, end_mark }) =>
+    openaiChat({ baseUrl: base_url, apiKey: api_key, ...(end_mark ? { dialect: { endMark: end_mark } } : {}) }),
   ollama: ({ base_url, api_key }) => ollama({ host: base_url, apiKey: api_key }),
 } as const satisfies Readonly<Record<string, (config: ProviderConfig) => Provider>>
 

@@ -52,16 +52,17 @@ export function printer(stream: Writable, options: PrinterOptions = {}): Printer
     if (pending === '' || gone.signal.aborted) return
     const text = pending
     pending = ''
-    let room = true
-    const write = new Promise<void>((resolve) => {
-      settle = () => {
-        if (drained === write) drained = undefined
-        resolve()
-      }
-      room = stream.write(text, settle)
-    })
+    let taken = false
+    let resolve: (() => void) | undefined
+    const write = new Promise<void>((done) => (resolve = done))
+    settle = () => {
+      taken = true
+      if (drained === write) drained = undefined
+      resolve?.()
+    }
+    const room = stream.write(text, settle)
     lastWrite = write
-    if (!room) drained = write
+    if (!room && !taken) drained = write
     timer = clock.after(delayMs, () => {
       timer = undefined
       if (!drained) put()

@@ -32,7 +32,8 @@ export function utf8Decoder(): Utf8Decoder {
         held = NOTHING
         return text(bytes)
       }
-      held = bytes.slice(whole)
+      // A copy: the caller may fill its buffer again, and the `slice` of a Node Buffer is only a view of it.
+      held = new Uint8Array(bytes.subarray(whole))
       return whole === 0 ? '' : text(bytes.subarray(0, whole))
     },
     end() {

@@ -6,7 +6,7 @@ import { officialClients } from './recordings.ts'
 import { ollamaSuite, openaiChatSuite, recordedChats, recordedOllama } from './suites.ts'
 
 /** Where the official accumulator misleads without an error: a call is lost, parts become "[object Object]", n is 2. */
-const misled = new Set(['mistral-tool-call.chunks.txt', 'mistral-reasoning.chunks.txt', 'writer-multiple-choices.sse'])
+const misled = new Set(['mistral-tool-call.chunks.txt', 'mistral-reasoning.chunks.txt'])
 
 const of = <Type extends ProviderEvent['type']>(events: readonly ProviderEvent[], type: Type) =>
   events.filter((event): event is Extract<ProviderEvent, { type: Type }> => event.type === type)

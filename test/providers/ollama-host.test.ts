@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseOllamaHost } from '../../src/providers/ollama-host.ts'
+import { parseOllamaHost } from '../../src/providers/ollama/host.ts'
 
 const forms: [value: string | undefined, url: string][] = [
   [undefined, 'http://127.0.0.1:11434'],

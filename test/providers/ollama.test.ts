@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { ErrorCode } from '../../src/core/error.ts'
 import type { ProviderEvent } from '../../src/core/provider.ts'
-import { ollamaStream } from '../../src/providers/ollama-parse.ts'
+import { ollamaStream } from '../../src/providers/ollama/parse.ts'
 import { ollama } from '../../src/providers/ollama.ts'
 import { callIds } from '../../src/providers/shared/call-ids.ts'
 import { decodeAll } from '../../src/testing/every-split.ts'

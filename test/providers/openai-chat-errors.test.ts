@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { errorCodes, isRunletError } from '../../src/core/error.ts'
-import { chatError, chatErrorCodes, errorIn } from '../../src/providers/openai-chat-errors.ts'
+import { chatError, chatErrorCodes, errorIn } from '../../src/providers/openai-chat/errors.ts'
 import { codeOfStatus, statusCodes } from '../../src/providers/shared/status.ts'
 
 const peer = {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Message } from '../../src/core/message.ts'
 import type { ModelRequest } from '../../src/core/provider.ts'
-import { chatRequest, dialectOf } from '../../src/providers/openai-chat-request.ts'
+import { chatRequest, dialectOf } from '../../src/providers/openai-chat/request.ts'
 import { openaiChat } from '../../src/providers/openai-chat.ts'
 import { loopback } from '../../src/testing/loopback.ts'
 

@@ -7,7 +7,7 @@ import {
   type Recording,
 } from '../../src/testing/provider-suite.ts'
 import { chatCompleteAt, ownFixture } from './recordings.ts'
-import { openaiChatSuite, recordedChats, SSE } from './suites.ts'
+import { closingChatSuite, openaiChatSuite, recordedChats, recordedClosingChats, SSE } from './suites.ts'
 
 const usage = { input_tokens: 9, output_tokens: 7, total_tokens: 16, reasoning_tokens: 2, cached_tokens: 4 }
 const exact = { ...usage, accuracy: 'exact' } as const
@@ -20,7 +20,6 @@ const answers: [file: string, expected: Partial<ExpectedAnswer>][] = [
   ['comments-crlf.sse', { reasoning: 'Hm', text: 'Yes.', usage: counted(3, 2) }],
   ['content-parts.sse', { reasoning: 'Two and two.', text: 'Four.', usage: exact }],
   ['half-characters.sse', { text: 'A\u{1f496}B\ufffdC\ufffd' }],
-  ['two-choices-no-done.sse', { text: 'Sure thing', usage: counted(3, 4) }],
   ['no-finish-reason.sse', { text: 'One two', reason: 'unknown', model: 'snow', usage: counted(2, 2) }],
   ['refusal.sse', { text: 'I cannot do that.', reason: 'content_filter', usage: exact }],
   ['azure-filter.sse', { text: 'Well', reason: 'content_filter' }],
@@ -98,12 +97,16 @@ const failures: [file: string, code: ErrorCode, reason: string, text: string][] 
   ['swallowed-error.sse', 'network', 'stream_eof_before_done', 'Hello'],
 ]
 
+function answer(file: string, expected: Partial<ExpectedAnswer>): Recording {
+  const bytes = ownFixture(`openai-chat/${file}`)
+  const plain = { text: '', reasoning: '', calls: [], reason: 'stop', model: 'small-model' } as const
+  return { name: file, mediaType: SSE, bytes, expected: { ...plain, ...expected }, completeAt: chatCompleteAt(bytes) }
+}
+
+const closing = [answer('two-choices-no-done.sse', { text: 'Sure thing', usage: counted(3, 4) })]
+
 const recordings: Recording[] = [
-  ...answers.map(([file, expected]) => {
-    const bytes = ownFixture(`openai-chat/${file}`)
-    const plain = { text: '', reasoning: '', calls: [], reason: 'stop', model: 'small-model' } as const
-    return { name: file, mediaType: SSE, bytes, expected: { ...plain, ...expected }, completeAt: chatCompleteAt(bytes) }
-  }),
+  ...answers.map(([file, expected]) => answer(file, expected)),
   ...failures.map(([file, code, reason, text]) => {
     const bytes = ownFixture(`openai-chat/${file}`)
     return { name: file, mediaType: SSE, bytes, expected: { code, reason, text } }
@@ -205,6 +208,13 @@ const refusals: RecordedRefusal[] = [
 
 describe('openai-chat, with its own recordings', () => {
   for (const { name, run } of providerCases({ ...openaiChatSuite, recordings, refusals })) {
+    test(name, () => expect(run()).resolves.toBeUndefined())
+  }
+})
+
+describe('openai-chat, of servers that never send [DONE]', () => {
+  const all = [...closing, ...recordedClosingChats]
+  for (const { name, run } of providerCases({ ...closingChatSuite, recordings: all, refusals: [], maxWork: 1 << 20 })) {
     test(name, () => expect(run()).resolves.toBeUndefined())
   }
 })

@@ -1,10 +1,18 @@
 /** Every cut of the recordings, of which the fast tests try some; of the two longest every fifth and tenth. */
 import { describe, expect, test } from 'vitest'
 import { providerCases, type ProviderSuite, type Recording } from '../../src/testing/provider-suite.ts'
-import { ollamaSuite, openaiChatSuite, recordedChats, recordedOllama } from './suites.ts'
+import {
+  closingChatSuite,
+  ollamaSuite,
+  openaiChatSuite,
+  recordedChats,
+  recordedClosingChats,
+  recordedOllama,
+} from './suites.ts'
 
 const all: [api: string, suite: Omit<ProviderSuite, 'recordings' | 'refusals'>, recordings: readonly Recording[]][] = [
   ['openai-chat', openaiChatSuite, recordedChats],
+  ['openai-chat without [DONE]', closingChatSuite, recordedClosingChats],
   ['ollama', ollamaSuite, recordedOllama],
 ]
 

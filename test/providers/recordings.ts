@@ -92,10 +92,12 @@ function rawFrames(bytes: Uint8Array): { readonly data: string; readonly endsAt:
 
 /** Where everything of a Chat Completions stream has come that counts: a `finish_reason` and the usage, or `[DONE]`. */
 export function chatCompleteAt(bytes: Uint8Array): number {
+  const frames = [...rawFrames(bytes)]
+  const mark = frames.find(({ data }) => data === '[DONE]')
+  if (mark) return mark.endsAt
   let finished = false
   let counted = false
-  for (const { data, endsAt } of rawFrames(bytes)) {
-    if (data === '[DONE]') return endsAt
+  for (const { data, endsAt } of frames) {
     const chunk = JSON.parse(data) as RawChunk
     counted ||= Boolean(chunk.usage)
     finished ||= chunk.choices.some(({ index, finish_reason }) => !index && Boolean(finish_reason))

@@ -1,7 +1,7 @@
 /** What the suite is run with: each provider, and what was recorded of the servers that speak its API. */
-import { chatBody, chatStream } from '../../src/providers/openai-chat-parse.ts'
+import { chatBody, chatStream } from '../../src/providers/openai-chat/parse.ts'
 import { openaiChat } from '../../src/providers/openai-chat.ts'
-import { ollamaStream } from '../../src/providers/ollama-parse.ts'
+import { ollamaStream } from '../../src/providers/ollama/parse.ts'
 import { ollama } from '../../src/providers/ollama.ts'
 import { callIds } from '../../src/providers/shared/call-ids.ts'
 import type { ProviderSuite, Recording } from '../../src/testing/provider-suite.ts'
@@ -27,12 +27,20 @@ export const openaiChatSuite = {
   },
 } satisfies Suite
 
+/** The same API from a server that never sends `[DONE]`, and is known for it. */
+export const closingChatSuite = {
+  ...openaiChatSuite,
+  make: (baseUrl) => openaiChat({ baseUrl, dialect: { endMark: 'finish_reason' } }),
+  decoder: (mediaType) =>
+    (mediaType === SSE ? chatStream : chatBody)({ ...about('openai-chat'), endMark: 'finish_reason' }),
+} satisfies Suite
+
 /** Recordings that fail, as the server meant them to. */
 const failedChats: Readonly<Record<string, Recording['expected']>> = {
   'openrouter-error-midstream.sse': { code: 'invalid_request', reason: 'http_400', text: '' },
 }
 
-export const recordedChats: readonly Recording[] = ['openai-chat', 'openai-compat']
+const allChats: readonly Recording[] = ['openai-chat', 'openai-compat']
   .flatMap(sharedFixtures)
   // The older text completions are another API.
   .filter(({ name }) => !name.includes('completion'))
@@ -41,6 +49,13 @@ export const recordedChats: readonly Recording[] = ['openai-chat', 'openai-compa
     const expected = failedChats[name] ?? rawChat(bytes)
     return { name, mediaType: SSE, bytes, expected, completeAt: chatCompleteAt(bytes) }
   })
+
+const marked = ({ bytes }: Recording) => Buffer.from(bytes).includes('data: [DONE]')
+
+export const recordedChats = allChats.filter(marked)
+
+/** Whole answers that end without `[DONE]`: for `closingChatSuite`. */
+export const recordedClosingChats = allChats.filter((recording) => !marked(recording))
 
 export const ollamaSuite = {
   make: (host) => ollama({ host }),

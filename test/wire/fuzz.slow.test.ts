@@ -21,7 +21,8 @@ const splitters: [name: string, make: () => Decoder<unknown>, reference: (bytes:
 
 for (const [name, make, reference] of splitters) {
   test(`${name}: ${STREAMS} random streams, cut at random, give what the slow reference gives`, () => {
-    for (let seed = 1; seed <= STREAMS; seed++) {
+    const wrong: string[] = []
+    for (let seed = 1; seed <= STREAMS && wrong.length < 5; seed++) {
       const random = seededRandom(seed)
       const upTo = (limit: number) => Math.floor(random() * limit)
       const bytes = Buffer.concat(Array.from({ length: 1 + upTo(12) }, () => tokens[upTo(tokens.length)]!))
@@ -34,8 +35,9 @@ for (const [name, make, reference] of splitters) {
       const expected = JSON.stringify(reference(bytes))
       const found = JSON.stringify(decodeAll(make(), chunks).out.map((frame) => normal(frame)))
       if (found !== expected)
-        expect.fail(`seed ${seed}: ${JSON.stringify(bytes.toString())} gave ${found}, not ${expected}`)
+        wrong.push(`seed ${seed}: ${JSON.stringify(bytes.toString())} gave ${found}, not ${expected}`)
     }
+    expect(wrong).toEqual([])
   })
 }
 

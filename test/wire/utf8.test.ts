@@ -27,6 +27,14 @@ test('utf8: a stream that ends inside a character ends in U+FFFD', () => {
   expect(texts).toEqual(['', 'a', 'a\ufffd', 'a\ufffd', 'a\ufffd'])
 })
 
+test('utf8: what is held back of a chunk does not change with the buffer it came in', () => {
+  const decoder = utf8Decoder()
+  const buffer = Buffer.from([0xf0, 0x9f, 0x92])
+  expect(decoder.push(buffer)).toBe('')
+  buffer.fill(0)
+  expect(decoder.push(Buffer.from([0x96]))).toBe('\u{1f496}')
+})
+
 test('utf8: one byte order mark is dropped, a second one is text', () => {
   for (const chunks of everySplit(encode('\ufeff\ufeffa\ufeff'))) expect(decodeText(chunks)).toBe('\ufeffa\ufeff')
 })

@@ -194,16 +194,19 @@ export class Reader {
 
   #leave(body: ControlBody): void {
     if (this.#state !== 'open') return
-    if (!this.#rest) this.#write(this.#control(body))
-    this.#end()
+    if (!this.#rest) {
+      this.#write(this.#control(body))
+      return this.#end()
+    }
+    // Behind half a record nothing can be said, and a clean end would be a lie; a cut is not.
+    this.#state = 'ended'
+    this.#sink.destroy()
   }
 
   #end(): void {
     this.#state = 'ended'
     this.#reading.stop.abort()
-    // A clean end behind half a record would be a lie; a cut is not.
-    if (this.#rest) this.#sink.destroy()
-    else this.#sink.end()
+    this.#sink.end()
   }
 
   #write(bytes: Uint8Array): void {

@@ -81,10 +81,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       const server = nodeServer((request, env) => app.fetch(request, env), limits)
       const port = await listening(server, host, wanted)
       hosts.bind(host, port)
+      let closing: Promise<void> | undefined
       return {
         url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
         port,
-        close: () => close(server, readers, limits.closeMs),
+        close: () => (closing ??= close(server, readers, limits.closeMs)),
       }
     },
     get readers() {

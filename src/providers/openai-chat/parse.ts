@@ -1,15 +1,15 @@
-/** Chat Completions, from bytes to events. What a chunk means is in `openai-chat-answer.ts`. */
-import { RunletError } from '../core/error.ts'
-import type { ProviderEvent } from '../core/provider.ts'
-import { pipe, type Decoder } from '../wire/decode.ts'
-import { isCutJson, isRecord } from '../wire/json.ts'
-import { sseDecoder, type SseDecoder, type SseFrame } from '../wire/sse.ts'
-import { utf8Decoder } from '../wire/utf8.ts'
-import { chatAnswer, type ChatAnswer, type ChatAnswerOptions } from './openai-chat-answer.ts'
-import { chatError, errorIn } from './openai-chat-errors.ts'
-import { blaming, MAX_FRAME } from './shared/events.ts'
-import type { Peer } from './shared/peer.ts'
-import { badFrame, cutOff } from './shared/refusal.ts'
+/** Chat Completions, from bytes to events. What a chunk means is in `answer.ts`. */
+import { RunletError } from '../../core/error.ts'
+import type { ProviderEvent } from '../../core/provider.ts'
+import { pipe, type Decoder } from '../../wire/decode.ts'
+import { isCutJson, isRecord } from '../../wire/json.ts'
+import { sseDecoder, type SseDecoder, type SseFrame } from '../../wire/sse.ts'
+import { utf8Decoder } from '../../wire/utf8.ts'
+import { chatAnswer, type ChatAnswer, type ChatAnswerOptions } from './answer.ts'
+import { chatError, errorIn } from './errors.ts'
+import { blaming, MAX_FRAME } from '../shared/events.ts'
+import type { Peer } from '../shared/peer.ts'
+import { badFrame, cutOff } from '../shared/refusal.ts'
 
 /** An answer that comes as an event stream. */
 export function chatStream(options: ChatAnswerOptions): Decoder<ProviderEvent> {
@@ -44,10 +44,8 @@ export function chatBody(options: ChatAnswerOptions): Decoder<ProviderEvent> {
 }
 
 /**
- * The end mark is `[DONE]`. Where a server never sends one (Writer; proxies that drop the last line), the end of the
- * bytes counts too, once a `finish_reason` and the usage have come, which is the last that a server says; see
- * `ChatDialect.endMark`. `[DONE]` without any `finish_reason` (Snowflake) is an end for an unknown reason. Every other
- * end of the bytes is `stream_eof_before_done`.
+ * The end mark is `[DONE]`; without any `finish_reason` before it (Snowflake) it is an end for an unknown reason. For
+ * servers that never send it, see `ChatDialect.endMark`. Every other end of the bytes is `stream_eof_before_done`.
  */
 function chatFrames(tail: SseDecoder, options: ChatAnswerOptions): Decoder<ProviderEvent, SseFrame> {
   const { peer } = options
@@ -80,7 +78,10 @@ function chatFrames(tail: SseDecoder, options: ChatAnswerOptions): Decoder<Provi
       if (answer.complete || (tail.cut && isDone(tail.cut.data))) return answer.finish(out)
       const text = tail.prelude.trim()
       if (number === 0 && text.startsWith('{')) return addWhole(answer, { peer, text }, out)
-      throw cutOff(peer, '[DONE]')
+      const known = answer.finished
+        ? '[DONE] (if this server never sends it, set end_mark = "finish_reason" for it)'
+        : '[DONE]'
+      throw cutOff(peer, known)
     },
   }
 }

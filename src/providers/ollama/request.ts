@@ -1,6 +1,6 @@
-import type { JsonObject } from '../core/json.ts'
-import { contentText, textOf, type AssistantMessage, type Message } from '../core/message.ts'
-import type { ModelOptions, ModelRequest } from '../core/provider.ts'
+import type { JsonObject } from '../../core/json.ts'
+import { contentText, textOf, type AssistantMessage, type Message } from '../../core/message.ts'
+import type { ModelOptions, ModelRequest } from '../../core/provider.ts'
 
 /** How hard to think. gpt-oss takes the levels only; other models take any level for a plain yes. */
 const thinkLevels = {

@@ -1,7 +1,7 @@
-import type { JsonObject } from '../core/json.ts'
-import type { AssistantMessage, Message } from '../core/message.ts'
-import { contentText, textOf } from '../core/message.ts'
-import type { ModelRequest } from '../core/provider.ts'
+import type { JsonObject } from '../../core/json.ts'
+import type { AssistantMessage, Message } from '../../core/message.ts'
+import { contentText, textOf } from '../../core/message.ts'
+import type { ModelRequest } from '../../core/provider.ts'
 
 /** Where servers of this API differ in what they accept. */
 export interface ChatDialect {
@@ -12,22 +12,22 @@ export interface ChatDialect {
   /** Give earlier reasoning back, as `reasoning_content` of the messages that call tools. */
   readonly reasoningBack: boolean
   /**
-   * What ends an answer: `[DONE]` and nothing else, or the end of the bytes after a `finish_reason` as well. Default:
-   * `[DONE]`, or the end of the bytes after a `finish_reason` and the usage.
+   * What ends an answer: `[DONE]`, or the end of the bytes after a `finish_reason` and the usage too, for servers that
+   * never send `[DONE]`. Default `done`: without the mark, an answer that was cut looks like a whole one.
    */
-  readonly endMark?: 'done' | 'finish_reason'
+  readonly endMark: 'done' | 'finish_reason'
 }
 
-const common: ChatDialect = { maxTokensField: 'max_tokens', askUsage: true, reasoningBack: false }
+const common: ChatDialect = { maxTokensField: 'max_tokens', askUsage: true, reasoningBack: false, endMark: 'done' }
 
 /** Hosts of which more is known. What they refuse, they refuse with a 400 or a 422. */
 const hosts: Readonly<Record<string, Partial<ChatDialect>>> = {
   // `max_tokens` is deprecated there, and refused by the reasoning models.
-  'api.openai.com': { maxTokensField: 'max_completion_tokens', endMark: 'done' },
-  // It can say `length` and then tell an error.
-  'openrouter.ai': { endMark: 'done' },
+  'api.openai.com': { maxTokensField: 'max_completion_tokens' },
   // "Extra inputs are not permitted"; it sends the usage unasked.
   'api.mistral.ai': { askUsage: false },
+  // Observed: it closes the connection behind the usage.
+  'api.writer.com': { endMark: 'finish_reason' },
   // "The reasoning_content in the thinking mode must be passed back", also an empty one.
   'api.deepseek.com': { reasoningBack: true },
   'api.moonshot.ai': { reasoningBack: true },

@@ -1,11 +1,11 @@
-import type { JsonObject } from '../core/json.ts'
-import type { ProviderEvent } from '../core/provider.ts'
-import { isRecord, parseJsonObject } from '../wire/json.ts'
-import { badCall } from './shared/bad-call.ts'
-import type { CallIds } from './shared/call-ids.ts'
-import { MAX_FRAME } from './shared/events.ts'
-import type { Peer } from './shared/peer.ts'
-import { wholeText, type WholeText } from './shared/whole-text.ts'
+import type { JsonObject } from '../../core/json.ts'
+import type { ProviderEvent } from '../../core/provider.ts'
+import { isRecord, parseJsonObject } from '../../wire/json.ts'
+import { badCall } from '../shared/bad-call.ts'
+import type { CallIds } from '../shared/call-ids.ts'
+import { MAX_FRAME } from '../shared/events.ts'
+import type { Peer } from '../shared/peer.ts'
+import { wholeText, type WholeText } from '../shared/whole-text.ts'
 
 /** Puts tool calls together from the fragments in which they come. */
 export interface ToolCalls {

@@ -1,21 +1,21 @@
-import type { Citation, StopReason } from '../core/event.ts'
-import type { ProviderEvent } from '../core/provider.ts'
-import { isRecord, type JsonRecord } from '../wire/json.ts'
-import { toolCalls } from './openai-chat-calls.ts'
-import { annotationsOf, citationsOf, filterFindings, promptFindings, type SafetyEvent } from './openai-chat-findings.ts'
-import type { ChatDialect } from './openai-chat-request.ts'
-import { chatUsage } from './openai-chat-usage.ts'
-import type { CallIds } from './shared/call-ids.ts'
-import type { Peer } from './shared/peer.ts'
-import { refusalError } from './shared/refusal.ts'
-import { wholeText } from './shared/whole-text.ts'
+import type { Citation, StopReason } from '../../core/event.ts'
+import type { ProviderEvent } from '../../core/provider.ts'
+import { isRecord, type JsonRecord } from '../../wire/json.ts'
+import { toolCalls } from './calls.ts'
+import { annotationsOf, citationsOf, filterFindings, promptFindings, type SafetyEvent } from './findings.ts'
+import type { ChatDialect } from './request.ts'
+import { chatUsage } from './usage.ts'
+import type { CallIds } from '../shared/call-ids.ts'
+import type { Peer } from '../shared/peer.ts'
+import { refusalError } from '../shared/refusal.ts'
+import { wholeText } from '../shared/whole-text.ts'
 
 export interface ChatAnswerOptions {
   readonly peer: Peer
   /** The model that was asked for: what `start` says where the server names none. */
   readonly model: string
   readonly ids: CallIds
-  /** What ends an answer, where that is known of the server. */
+  /** What ends an answer. Default `done`. */
   readonly endMark?: ChatDialect['endMark']
 }
 
@@ -23,6 +23,8 @@ export interface ChatAnswerOptions {
 export interface ChatAnswer {
   /** True once `finish` has said `done`. */
   readonly ended: boolean
+  /** A `finish_reason` and the usage have come, which is the last that a server says before its end mark. */
+  readonly finished: boolean
   /** Whether the end of the bytes would be the end of the answer. */
   readonly complete: boolean
   /** One chunk, its members unchecked. Adds the events in it to `out`. */
@@ -143,9 +145,11 @@ export function chatAnswer({ peer, model, ids, endMark }: ChatAnswerOptions): Ch
     get ended() {
       return ended
     },
+    get finished() {
+      return finishReason !== '' && usage !== undefined
+    },
     get complete() {
-      if (finishReason === '' || endMark === 'done') return false
-      return endMark === 'finish_reason' || usage !== undefined
+      return endMark === 'finish_reason' && this.finished
     },
     add(chunk, out) {
       const { choices, usage: counted } = chunk

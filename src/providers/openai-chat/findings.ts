@@ -1,7 +1,7 @@
 /** What servers say about an answer beside the answer: its sources, and what a filter found in it. */
-import type { Citation } from '../core/event.ts'
-import type { ProviderEvent } from '../core/provider.ts'
-import { isRecord, type JsonRecord } from '../wire/json.ts'
+import type { Citation } from '../../core/event.ts'
+import type { ProviderEvent } from '../../core/provider.ts'
+import { isRecord, type JsonRecord } from '../../wire/json.ts'
 
 export type SafetyEvent = Extract<ProviderEvent, { type: 'safety' }>
 

@@ -1,9 +1,9 @@
 /** Ollama tells an error as one sentence, without a code: the sentences that we know, and what they mean. */
-import type { ErrorCode, RunletError } from '../core/error.ts'
-import type { Peer } from './shared/peer.ts'
-import { refusalError } from './shared/refusal.ts'
-import { retryAfterMs, type HeaderOf } from './shared/retry-after.ts'
-import { codeOfStatus } from './shared/status.ts'
+import type { ErrorCode, RunletError } from '../../core/error.ts'
+import type { Peer } from '../shared/peer.ts'
+import { refusalError } from '../shared/refusal.ts'
+import { retryAfterMs, type HeaderOf } from '../shared/retry-after.ts'
+import { codeOfStatus } from '../shared/status.ts'
 
 interface Known {
   readonly sentence: RegExp

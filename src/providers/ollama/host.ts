@@ -1,4 +1,4 @@
-import { RunletError } from '../core/error.ts'
+import { RunletError } from '../../core/error.ts'
 
 const DEFAULT_PORT = '11434'
 

@@ -1,10 +1,10 @@
 /** What goes wrong at Chat Completions servers, in all the ways they spell it, as codes of ours. */
-import type { ErrorCode, RunletError } from '../core/error.ts'
-import { isRecord, type JsonRecord } from '../wire/json.ts'
-import type { Peer } from './shared/peer.ts'
-import { refusalError } from './shared/refusal.ts'
-import { retryAfterMs, type HeaderOf } from './shared/retry-after.ts'
-import { codeOfStatus } from './shared/status.ts'
+import type { ErrorCode, RunletError } from '../../core/error.ts'
+import { isRecord, type JsonRecord } from '../../wire/json.ts'
+import type { Peer } from '../shared/peer.ts'
+import { refusalError } from '../shared/refusal.ts'
+import { retryAfterMs, type HeaderOf } from '../shared/retry-after.ts'
+import { codeOfStatus } from '../shared/status.ts'
 
 /** The provider's own codes, and those of its types that say as much. In lower case. Looked at first. */
 export const chatErrorCodes = {

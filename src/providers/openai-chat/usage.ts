@@ -1,5 +1,5 @@
-import type { Usage } from '../core/event.ts'
-import { isRecord } from '../wire/json.ts'
+import type { Usage } from '../../core/event.ts'
+import { isRecord } from '../../wire/json.ts'
 
 /** The `usage` member of a chunk; undefined if it counts nothing. Odd numbers never fail a stream. */
 export function chatUsage(value: unknown): Usage | undefined {
