@@ -4,6 +4,8 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   // A third of the letters may be wrong: enough for a slip, too little for another word.
   let least = Math.max(1, Math.floor(word.length / 3)) + 1
   for (const candidate of candidates) {
+    // So many edits there are at least; it also keeps a word of a megabyte, which a stranger may send, from being measured.
+    if (Math.abs(word.length - candidate.length) >= least) continue
     const edits = distance(word.toLowerCase(), candidate.toLowerCase())
     if (edits < least) {
       least = edits

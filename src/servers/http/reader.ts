@@ -98,7 +98,7 @@ export class Reader {
       this.#taken = taken
       this.#takenAt = now
     } else if (now - this.#takenAt >= limits.stallMs) {
-      return this.#overflow()
+      return this.#overflow(now)
     }
     if (this.#spoke) {
       this.#spoke = false
@@ -182,13 +182,15 @@ export class Reader {
     this.#end()
   }
 
-  #overflow(): void {
+  #overflow(now: number): void {
     // It was told before, and did not even take that.
     if (this.#state !== 'open') return this.#sink.destroy()
     const { run, onDisconnect } = this.#reading
     const seconds = this.#context.limits.stallMs / 1000
     this.#report('warning', 'slow_consumer', `a reader of run ${run.id} took nothing for ${seconds} s and is closed`)
     onDisconnect?.()
+    // To take what it was given, and the reason, it has as long again.
+    this.#takenAt = now
     this.#leave({ type: 'overflow', reason: 'slow_consumer', cursor: this.#cursor() })
   }
 

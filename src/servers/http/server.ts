@@ -81,6 +81,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       const server = nodeServer((request, env) => app.fetch(request, env), limits)
       const port = await listening(server, host, wanted)
       hosts.bind(host, port)
+      // Out of file descriptors, say: what is open goes on, and the next connection may succeed.
+      server.on('error', (cause) => {
+        onDiagnostic({ level: 'error', code: 'listener_failed', message: `${host}:${port} lost a connection`, cause })
+      })
       let closing: Promise<void> | undefined
       return {
         url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,

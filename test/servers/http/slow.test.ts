@@ -101,7 +101,7 @@ describe('a reader that takes nothing', () => {
     await settled()
     for (let n = 0; n < MANY; n++) await l.log.append(id, 1, mebibyte)
     await settled()
-    await l.clock.advance(30_000)
+    await l.clock.advance(31_000)
     stuck.socket.resume()
     await stuck.ended
     const client = understood(stuck)
@@ -109,9 +109,10 @@ describe('a reader that takes nothing', () => {
     expect(client.controls).toEqual([
       { type: 'overflow', ts: expect.any(Number), reason: 'slow_consumer', cursor: `1-${3 + 16 * MANY}` },
     ])
-    // One that does not even take that is cut.
+    // One that does not take it within as long again is cut.
+    await l.clock.advance(29_000)
     expect(l.server.readers).toBe(1)
-    await l.clock.advance(2_000)
+    await l.clock.advance(3_000)
     await settled()
     expect(l.server.readers).toBe(0)
     dead.socket.resume()
