@@ -98,7 +98,7 @@ function own(): Played[] {
     const bytes = ownFixture(`openai-chat/${name}.sse`)
     return { model: `openai/openai-chat/${name}`, expected: rawChat(bytes), completeAt: chatCompleteAt(bytes) }
   })
-  const others = ['text', 'thinking', 'tools-on-last-line'].map((name): Played => {
+  const others = ['text', 'thinking', 'crlf-blank-lines'].map((name): Played => {
     const bytes = ownFixture(`ollama/${name}.ndjson`)
     return { model: `ollama/ollama/${name}`, expected: rawOllama(bytes), completeAt: ndjsonCompleteAt(bytes) }
   })
