@@ -16,6 +16,8 @@ export interface Log {
   readonly levels: readonly Durability[]
   /** Stores a run with its first entries, and the claim of its idempotency key, as one step; or finds the run that has the key. */
   create(run: NewRun): Promise<Created>
+  /** What `create` would answer to this claim where the key is taken; undefined while it is free. */
+  claimed(claim: IdempotencyClaim): Promise<Claimed | undefined>
   /**
    * Adds entries at the end and resolves with the last one's place once they are as durable as the run asked for.
    * Nobody sees them before. The log gives seq and time. Appends of one run are not to overlap. A terminal event
@@ -102,8 +104,9 @@ export interface IdempotencyClaim {
 }
 
 /** How a creation came out. */
-export type Created =
-  | { readonly type: 'created'; readonly cursor: Cursor }
+export type Created = { readonly type: 'created'; readonly cursor: Cursor } | Claimed
+
+export type Claimed =
   /** The key was claimed before with the same fingerprint: this is its run. */
   | { readonly type: 'existing'; readonly run: RunHeader }
   /** The key was claimed before with another fingerprint. */

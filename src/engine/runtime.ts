@@ -4,7 +4,7 @@ import type { Epoch } from '../core/cursor.ts'
 import { RunletError, toRunletError } from '../core/error.ts'
 import type { Durability, RunId } from '../core/event.ts'
 import { emptyView, fold, type RunView } from '../core/fold.ts'
-import type { Gap, ListQuery, Log, ReadOptions, RunHeader, StoredRun } from '../core/log.ts'
+import type { Claimed, Gap, ListQuery, Log, ReadOptions, RunHeader, StoredRun } from '../core/log.ts'
 import type { AssistantMessage } from '../core/message.ts'
 import { orderCheck } from '../core/order.ts'
 import type { ModelInfo, Provider } from '../core/provider.ts'
@@ -116,7 +116,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const newId = idSource(clock)
   const live = new Map<RunId, LiveRun>()
   /** Sessions with a start under way, so that two requests at once do not both find the session idle. */
-  const starting = new Set<string>()
+  const starting = new Map<string, Promise<unknown>>()
   let closing = false
   let recovered: Promise<unknown> | undefined
   const stopListening = log.onRequest((run, request) => {
@@ -148,21 +148,23 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   }
 
   async function begin(request: StartRequest): Promise<Run> {
+    // Before the request is judged: a repeated one joins its run, which may be what keeps its session busy.
+    const taken = request.idempotency && (await log.claimed(request.idempotency))
+    if (taken) return joined(taken)
     const prepared = await prepareRun(request, options, tools, newId)
     const created = await log.create(prepared.stored)
-    switch (created.type) {
-      case 'created':
-        work(prepared, created.cursor.epoch)
-        return handle(await found(log, prepared.stored.start.run_id), false)
-      case 'existing':
-        return handle(await found(log, created.run.run_id), true)
-      case 'conflict':
-        throw new RunletError('invalid_request', {
-          status: 422,
-          reason: 'idempotency_conflict',
-          message: `the idempotency key belongs to run ${created.run.run_id}, which was asked something else; use a new key for a new request`,
-        })
-    }
+    if (created.type !== 'created') return joined(created)
+    work(prepared, created.cursor.epoch)
+    return handle(await found(log, prepared.stored.start.run_id), false)
+  }
+
+  async function joined({ type, run }: Claimed): Promise<Run> {
+    if (type === 'existing') return handle(await found(log, run.run_id), true)
+    throw new RunletError('invalid_request', {
+      status: 422,
+      reason: 'idempotency_conflict',
+      message: `the idempotency key belongs to run ${run.run_id}, which was asked something else; use a new key for a new request`,
+    })
   }
 
   const handle = (stored: StoredRun, replayed: boolean) => runHandle(log, runtime, stored, { replayed })
@@ -173,13 +175,12 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       await (recovered ??= endOrphans(log))
       const session = request.sessionId
       if (session === undefined) return begin(request)
+      // The start under way may be of the very same request, which is then to be joined.
+      while (request.idempotency && starting.has(session)) await starting.get(session)?.catch(() => {})
       if (starting.has(session)) throw runInProgress(session)
-      starting.add(session)
-      try {
-        return await begin(request)
-      } finally {
-        starting.delete(session)
-      }
+      const begun = begin(request).finally(() => starting.delete(session))
+      starting.set(session, begun)
+      return begun
     },
     find: async (run) => handle(await found(log, run), false),
     async cancel(run, { reason = 'asked for by a client' } = {}) {

@@ -3,7 +3,7 @@ import { systemClock } from '../core/clock.ts'
 import type { Cursor, Epoch, Extent } from '../core/cursor.ts'
 import { checkCursor, epochAt } from '../core/cursor.ts'
 import type { RunId } from '../core/event.ts'
-import type { ControlRequest, IdempotencyClaim, Log, RunHeader, RunRequest } from '../core/log.ts'
+import type { Claimed, ControlRequest, IdempotencyClaim, Log, RunHeader, RunRequest } from '../core/log.ts'
 import { runEnded, runExists, runUnknown, staleOwner, storeClosed } from './errors.ts'
 import { LiveRun } from './live.ts'
 import type { RunBeginning, RunEnd } from './numbering.ts'
@@ -46,7 +46,7 @@ export function memoryLog({ clock = systemClock, memory = sharedMemory() }: Memo
     // The tail holds everything, unless retention took it while somebody was reading.
     step(run, seq) {
       checkKept(extentOf(get(run)), seq)
-      return []
+      throw runUnknown(run)
     },
     settle: (live) => live,
   }
@@ -55,6 +55,13 @@ export function memoryLog({ clock = systemClock, memory = sharedMemory() }: Memo
     const stored = runs.get(run)
     if (!stored) throw runUnknown(run)
     return stored
+  }
+
+  function claimant(claim: IdempotencyClaim, now: number): Claimed | undefined {
+    const before = claims.get(claimKey(claim))
+    if (!before || before.expires_at <= now) return undefined
+    const type = before.fingerprint === claim.fingerprint ? 'existing' : 'conflict'
+    return { type, run: headerOf(get(before.run)) }
   }
 
   function checkOpen(): void {
@@ -67,12 +74,8 @@ export function memoryLog({ clock = systemClock, memory = sharedMemory() }: Memo
     async create(run) {
       checkOpen()
       const now = clock.now()
-      const key = run.claim && JSON.stringify([run.claim.scope, run.claim.key])
-      const claimed = key === undefined ? undefined : claims.get(key)
-      if (claimed && claimed.expires_at > now) {
-        const same = claimed.fingerprint === run.claim?.fingerprint
-        return { type: same ? 'existing' : 'conflict', run: headerOf(get(claimed.run)) }
-      }
+      const taken = run.claim && claimant(run.claim, now)
+      if (taken) return taken
       const { run_id } = run.start
       const first = beginning(run, levels, now)
       if (runs.has(run_id)) throw runExists(run_id)
@@ -88,10 +91,12 @@ export function memoryLog({ clock = systemClock, memory = sharedMemory() }: Memo
         pruned: false,
       }
       runs.set(run_id, stored)
-      if (key !== undefined) claims.set(key, { ...run.claim!, run: run_id })
+      if (run.claim) claims.set(claimKey(run.claim), { ...run.claim, run: run_id })
       stored.live.publish(batch, { ended: stored.end !== undefined })
       return { type: 'created', cursor: cursorOf(stored) }
     },
+
+    claimed: async (claim) => claimant(claim, clock.now()),
 
     async append(run, ownerEpoch, events) {
       checkOpen()
@@ -182,6 +187,8 @@ export function memoryLog({ clock = systemClock, memory = sharedMemory() }: Memo
 }
 
 const levels = ['memory'] as const
+
+const claimKey = ({ scope, key }: IdempotencyClaim) => JSON.stringify([scope, key])
 
 /** Runs and keys that several memory logs see at once: each log stands for a process, and is dead once it is closed. */
 export interface Memory {

@@ -2,7 +2,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, statSy
 import { join } from 'node:path'
 import { v4 as uuid } from 'uuid'
 import type { Database, Sqlite } from './sqlite-driver.ts'
-import { cannotOpen, isBusy } from './sqlite-errors.ts'
+import { cannotOpen, isBusy, unwritable } from './sqlite-errors.ts'
 
 /** A file younger than this may be about to be locked. */
 const SETTLED_MS = 60_000
@@ -25,16 +25,13 @@ export class OwnerLock {
     this.#folder = `${storePath}-owners`
   }
 
-  /** Shows that this log is alive. To be called before it owns anything. */
+  /** Shows that this log is alive. To be called before it owns anything. Throws `forbidden` (`store_unwritable`). */
   hold(): void {
-    if (this.#lock) return
-    mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
-    this.#sweep()
-    const file = this.#file(this.id)
-    closeSync(openSync(file, 'wx', 0o600))
-    const lock = new this.#sqlite.DatabaseSync(file)
-    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
-    this.#lock = lock
+    try {
+      this.#lock ??= this.#acquire()
+    } catch (cause) {
+      throw unwritable(this.#folder, cause)
+    }
   }
 
   /** True if the log of that id is alive, in whatever process. */
@@ -63,6 +60,16 @@ export class OwnerLock {
     rmSync(this.#file(this.id), { force: true })
     this.#lock.close()
     this.#lock = undefined
+  }
+
+  #acquire(): Database {
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
+    this.#sweep()
+    const file = this.#file(this.id)
+    closeSync(openSync(file, 'wx', 0o600))
+    const lock = new this.#sqlite.DatabaseSync(file)
+    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
+    return lock
   }
 
   /** Removes the files of the dead. */

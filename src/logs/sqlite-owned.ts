@@ -36,6 +36,7 @@ export interface AppendOptions {
 export async function append(owned: OwnedRun, events: readonly RunEvent[], options: AppendOptions): Promise<Cursor> {
   const { queue, onGone } = options
   const { no, epoch, durability, live } = owned
+  if (queue.error) throw queue.error
   if (owned.ending) throw runEnded(live.run)
   const batch = number(live.run, owned, events, options.ts)
   const end = endOf(batch)

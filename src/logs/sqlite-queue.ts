@@ -38,7 +38,6 @@ export class WriteQueue {
   #waiting: Pending[] = []
   #flying: readonly Pending[] | undefined
   #scheduled = false
-  /** Why writes are refused. */
   #error: RunletError | undefined
   #stopped = false
   #idle: (() => void) | undefined
@@ -47,6 +46,11 @@ export class WriteQueue {
 
   constructor(options: QueueOptions) {
     this.#options = options
+  }
+
+  /** Why writes are refused, if they are. */
+  get error(): RunletError | undefined {
+    return this.#error
   }
 
   /** True once a write failed for good. */
@@ -124,6 +128,11 @@ export class WriteQueue {
     const worker = new Worker(writerFile(), { workerData: settings, execArgv: [] })
     worker.on('message', (answer: GroupAnswer) => this.#answered(answer))
     worker.on('error', (cause) => this.#stop(storeError(path, cause)))
+    worker.on('exit', () => {
+      if (this.#worker !== worker) return
+      this.#worker = undefined
+      if (!this.#stopped) this.#stop(storeError(path, new Error('the writer thread has ended')))
+    })
     return worker
   }
 
@@ -156,8 +165,9 @@ export class WriteQueue {
   }
 
   #stop(error: RunletError): void {
-    this.#error ??= error
+    if (this.#stopped) return
     this.#stopped = true
+    this.#error ??= error
     const lost = [...(this.#flying ?? []), ...this.#waiting]
     this.#flying = undefined
     this.#waiting = []

@@ -3,7 +3,7 @@ import { Batch } from '../core/batch.ts'
 import type { Epoch, Extent } from '../core/cursor.ts'
 import { epochAt } from '../core/cursor.ts'
 import type { Durability, RunId, RunStatus } from '../core/event.ts'
-import type { ControlRequest, Gap, ListQuery, RunHeader, StoredRun } from '../core/log.ts'
+import type { Claimed, ControlRequest, Gap, IdempotencyClaim, ListQuery, RunHeader, StoredRun } from '../core/log.ts'
 import { forgottenRequest, limitOf } from './numbering.ts'
 import type { Database, Statement, Value } from './sqlite-driver.ts'
 import { LOW } from './sqlite-file.ts'
@@ -47,6 +47,7 @@ export class StoredRuns {
   readonly #step: Statement
   readonly #control: Statement
   readonly #running: Statement
+  readonly #claim: Statement
   /** By condition: there are eight. */
   readonly #lists = new Map<string, Statement>()
 
@@ -59,6 +60,10 @@ export class StoredRuns {
     )
     this.#running = db.prepare(
       `SELECT *, ${LAST_SEQ} AS at FROM runs WHERE status = 'running' AND owner <> ? ORDER BY no`,
+    )
+    this.#claim = db.prepare(
+      `SELECT runs.*, ${LAST_SEQ} AS at, fingerprint FROM claims JOIN runs USING (no)
+       WHERE scope = ? AND key = ? AND expires_at > ?`,
     )
     // The batch that holds the first entry asked for may begin before it.
     this.#step = db.prepare(
@@ -86,6 +91,11 @@ export class StoredRuns {
     if (!row) return undefined
     const stored = this.#request.get(row.no) as { request: string } | undefined
     return { header: headerOf(row), request: stored ? JSON.parse(stored.request) : forgottenRequest }
+  }
+
+  claimant({ scope, key, fingerprint }: IdempotencyClaim, now: number): Claimed | undefined {
+    const row = this.#claim.get(scope, key, now) as (Columns & { readonly fingerprint: string }) | undefined
+    return row && { type: row.fingerprint === fingerprint ? 'existing' : 'conflict', run: headerOf(row) }
   }
 
   list({ session_id, status, before, limit }: ListQuery): RunHeader[] {

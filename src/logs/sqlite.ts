@@ -197,6 +197,11 @@ export async function sqliteLog(path: string, options: SqliteLogOptions = {}): P
       }
     },
 
+    async claimed(claim) {
+      const taken = reading(() => rows.claimant(claim, clock.now()))
+      return taken && { ...taken, run: current(taken.run) }
+    },
+
     async append(run, owner, events) {
       checkOpen()
       const ours = owned.get(run)
@@ -257,7 +262,7 @@ export async function sqliteLog(path: string, options: SqliteLogOptions = {}): P
       listeners.add(callback)
       const waiting = unheard
       unheard = []
-      for (const { run, request } of waiting) callback(run, request)
+      for (const { run, request } of waiting) if (owned.has(run)) callback(run, request)
       lookAround()
       return () => listeners.delete(callback)
     },

@@ -34,9 +34,13 @@ export const keeping: readonly LogCase[] = [
       const events = await begin(log, { claim })
       const again = newRun(log, { run_id: 'run-2', claim })
       for (const from of [log, await open({ clock })]) {
-        assert.deepEqual(await from.create(again), { type: 'existing', run: (await log.find('run-1'))!.header })
+        const joined = { type: 'existing', run: (await log.find('run-1'))!.header }
+        assert.deepEqual(await from.create(again), joined)
+        assert.deepEqual(await from.claimed(claim), joined)
         const other = newRun(log, { run_id: 'run-2', claim: { ...claim, fingerprint: 'sha256:b' } })
-        assert.deepEqual(await from.create(other), { type: 'conflict', run: (await log.find('run-1'))!.header })
+        const refused = { type: 'conflict', run: (await log.find('run-1'))!.header }
+        assert.deepEqual(await from.create(other), refused)
+        assert.deepEqual(await from.claimed({ ...claim, fingerprint: 'sha256:b' }), refused)
         assert.equal(await from.find('run-2'), undefined)
       }
       await log.append('run-1', 1, [finish])
@@ -56,6 +60,7 @@ export const keeping: readonly LogCase[] = [
       await clock.advance(999)
       assert.equal((await log.create(newRun(log, { run_id: 'run-4', claim }))).type, 'existing')
       await clock.advance(1)
+      assert.equal(await log.claimed(claim), undefined)
       const renewed = { ...claim, fingerprint: 'sha256:c', expires_at: START_MS + 5000 }
       await begin(log, { run_id: 'run-5', claim: renewed })
       const found = await log.create(newRun(log, { run_id: 'run-6', claim: renewed }))

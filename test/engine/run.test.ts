@@ -208,6 +208,18 @@ describe('a key', () => {
     expect(provider.requests).toHaveLength(1)
   })
 
+  test('joins its run also while that keeps the session busy, and when all come at once', async () => {
+    const { runtime, provider } = lab([says('first'), [[{ type: 'start', model: 'm' }], 'hang']])
+    const { sessionId } = await runtime.start({ prompt: 'a' })
+    await (await runtime.find((await runtime.list())[0]!.run_id)).result()
+    const request = { prompt: 'b', sessionId, idempotency: claim('f') }
+    const runs = await Promise.all([1, 2, 3].map(() => runtime.start(request)))
+    runs.push(await runtime.start(request))
+    expect(new Set(runs.map(({ id }) => id)).size).toBe(1)
+    expect(provider.requests).toHaveLength(2)
+    await runtime.close()
+  })
+
   test('with another request behind it is a conflict', async () => {
     const { runtime } = lab([says('once')])
     await runtime.start({ prompt: 'x', idempotency: claim('f') })

@@ -278,6 +278,22 @@ test('a file that another program keeps locked refuses for now, and loses nothin
   expect(seqs(await readAll(again, 'loose'))).toEqual([1, 2, 3, 4, 5])
 })
 
+test('a writer that cannot begin is an error of the first write, and the log can be closed', async () => {
+  const path = place()
+  const log = await open(path)
+  rmSync(path)
+  expect(await reasonOf(begin(log))).toBe('internal store_failed 500')
+  expect(await reasonOf(begin(log))).toBe('internal store_failed 500')
+  await log.close()
+})
+
+test('a folder for owners that cannot be made is an error of the first write', async () => {
+  const path = place()
+  const log = await open(path)
+  writeFileSync(`${path}-owners`, '')
+  expect(await reasonOf(begin(log))).toBe('forbidden store_unwritable 403')
+})
+
 test('a file that was moved away under the log stops it, since nobody would find what it writes', async () => {
   const path = place()
   const log = await open(path)

@@ -61,8 +61,8 @@ export async function streamRun(
 }
 
 /**
- * Straight to Node's response where there is one: an idle reader then costs FIGURES, and the headers leave at once.
- * Elsewhere a web stream.
+ * Straight to Node's response where there is one: with a thousand readers, an idle one costs 20 KB instead of the 28 of
+ * a web stream, and a single event 4.4 µs instead of 8 (64 at once: 10 instead of 13). Elsewhere a web stream.
  */
 function respond(
   c: Context<HttpEnv>,

@@ -122,6 +122,7 @@ describe('refusals of POST /v1/runs', () => {
       'unknown_member',
       'the body is not accepted: there is no member "promt"; did you mean "prompt"?',
     ],
+    ['a name of a megabyte', `{"prompt":"Hi","${'p'.repeat(1 << 20)}":1}`, json, 400, 'unknown_member'],
     [
       'an unknown option',
       '{"prompt":"Hi","options":{"temprature":1}}',
