@@ -104,8 +104,10 @@ export interface IdempotencyClaim {
 }
 
 /** How a creation came out. */
+/** What came of `create`. */
 export type Created = { readonly type: 'created'; readonly cursor: Cursor } | Claimed
 
+/** Who has an idempotency key that is not free. */
 export type Claimed =
   /** The key was claimed before with the same fingerprint: this is its run. */
   | { readonly type: 'existing'; readonly run: RunHeader }
