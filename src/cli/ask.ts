@@ -10,7 +10,6 @@ import { collect, countOption, numberOption, storeOption } from './options.ts'
 import { printJson, printLines } from './output.ts'
 import { jsonPrinter, textPrinter } from './print-run.ts'
 import { readPrompt } from './prompt.ts'
-import { complain, explainError } from './report.ts'
 import { resolveSession } from './run-id.ts'
 import { loadSettings } from './settings.ts'
 import type { CommonFlags } from './settings.ts'
@@ -89,13 +88,14 @@ async function ask(words: readonly string[], flags: AskFlags): Promise<void> {
   const settings = await loadSettings(flags)
   const prompt = await readPrompt(words, { stdin: flags.stdin, example: `${command} ask "Why is the sky blue?"` })
   const { askBackend } = await import('./ask-backend.ts')
+  const diagnostics: Diagnostic[] = []
   const { backend, request } = await askBackend(settings, {
     command,
     detach: flags.detach ?? false,
     ...(flags.model === undefined ? {} : { model: flags.model }),
     ...(flags.session === undefined ? {} : { session: flags.session }),
     tools: flags.tool ?? settings.config.tools,
-    ...(verbose ? { onDiagnostic: tell } : {}),
+    ...(verbose ? { onDiagnostic: (diagnostic) => diagnostics.push(diagnostic) } : {}),
   })
   try {
     const started = await backend.start({
@@ -106,16 +106,10 @@ async function ask(words: readonly string[], flags: AskFlags): Promise<void> {
       options: modelOptions(flags),
     })
     if (flags.detach) await announce(started, flags)
-    else process.exitCode = await answer(backend, started, { flags, command })
+    else process.exitCode = await answer(backend, started, { flags, command, diagnostics })
   } finally {
     await backend.close()
   }
-}
-
-/** With `--verbose`, what happens inside this process. */
-function tell({ code, message, cause }: Diagnostic): void {
-  complain(message)
-  explainError({ code: 'internal', reason: code, cause })
 }
 
 function modelOptions({ maxTokens, temperature, reasoningEffort }: AskFlags): ModelOptions {
@@ -132,11 +126,18 @@ async function announce(started: StartedRun, { json }: AskFlags): Promise<void> 
   else await printLines([started.run_id])
 }
 
+interface AnswerOptions {
+  readonly flags: AskFlags
+  readonly command: string
+  /** With `--verbose`, what happened inside this process; it grows. */
+  readonly diagnostics: readonly Diagnostic[]
+}
+
 /** Shows the answer. Whoever stops reading it, or presses Ctrl-C, stops the run. */
 async function answer(
   backend: Backend,
   { run_id, session_id }: StartedRun,
-  { flags, command }: { readonly flags: AskFlags; readonly command: string },
+  { flags, command, diagnostics }: AnswerOptions,
 ): Promise<number> {
   const { json = false, quiet = false, reasoning = false, verbose = false } = flags
   const printer = json ? jsonPrinter() : textPrinter({ reasoning, quiet })
@@ -154,6 +155,7 @@ async function answer(
     const status = await watchRun(backend.read(run_id, {}), printer, {
       json,
       verbose,
+      diagnostics,
       onRecord: (record) => record instanceof Batch && watch.add(record.entries),
     })
     await cancelled

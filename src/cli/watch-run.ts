@@ -2,6 +2,7 @@
 import type { Batch } from '../core/batch.ts'
 import type { TerminalEvent } from '../core/event.ts'
 import type { Gap } from '../core/log.ts'
+import type { Diagnostic } from '../engine/runtime.ts'
 import { styleFor } from '../terminal/style.ts'
 import type { RunPrinter } from './print-run.ts'
 import { terminalIn } from './print-run.ts'
@@ -12,6 +13,8 @@ export interface WatchOptions {
   readonly json: boolean
   /** Tell the code and the reason of an error too. */
   readonly verbose?: boolean
+  /** What the process that makes the run said of it; it grows while the run goes on. */
+  readonly diagnostics?: readonly Diagnostic[]
   /** Sees every record before it is shown. */
   readonly onRecord?: (record: Batch | Gap) => void
 }
@@ -20,7 +23,7 @@ export interface WatchOptions {
 export async function watchRun(
   records: AsyncIterable<Batch | Gap>,
   printer: RunPrinter,
-  { json, verbose = false, onRecord }: WatchOptions,
+  { json, verbose = false, diagnostics = [], onRecord }: WatchOptions,
 ): Promise<number> {
   let ending: TerminalEvent | undefined
   try {
@@ -33,17 +36,14 @@ export async function watchRun(
     await printer.end()
   }
   if (!ending) return exitStatus.done
-  if (!json && !printer.gone.aborted) explain(ending, verbose)
+  if (!json && !printer.gone.aborted) explain(ending)
+  if (verbose) explainCauses(ending, diagnostics)
   return statusOfEnding(ending)
 }
 
 /** A sentence for every ending that is not simply the end. */
-function explain(ending: TerminalEvent, verbose: boolean): void {
-  if (ending.type === 'error') {
-    complain(ending.error.message)
-    if (verbose) explainError({ ...ending.error, cause: undefined })
-    return
-  }
+function explain(ending: TerminalEvent): void {
+  if (ending.type === 'error') return complain(ending.error.message)
   switch (ending.finish_reason) {
     case 'length':
       return complain('the answer stops here because it reached its limit of tokens; allow more with --max-tokens')
@@ -59,4 +59,16 @@ function explain(ending: TerminalEvent, verbose: boolean): void {
     case 'tool_calls':
     case 'stop':
   }
+}
+
+/** What no client is told: the cause of the ending, and whatever else went wrong on the way. */
+function explainCauses(ending: TerminalEvent, diagnostics: readonly Diagnostic[]): void {
+  const reason = ending.type === 'error' ? ending.error.reason : undefined
+  for (const { code, message, cause } of diagnostics.filter((diagnostic) => diagnostic.code !== reason)) {
+    complain(message)
+    explainError({ code: 'internal', reason: code, cause })
+  }
+  if (ending.type !== 'error') return
+  const cause = diagnostics.findLast(({ code }) => code === reason)?.cause
+  explainError({ ...ending.error, cause })
 }

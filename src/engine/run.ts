@@ -45,7 +45,7 @@ function endingAfter(run: RunContext, thrown: unknown): TerminalEvent {
   }
   const error = toRunletError(thrown)
   const level = error.code === 'internal' ? 'error' : 'warning'
-  run.report({ level, code: error.reason, message: error.message, cause: error.cause ?? thrown })
+  run.report({ level, code: error.reason, message: error.message, cause: error.cause })
   return { type: 'error', error: errorBody(error), usage }
 }
 

@@ -9,10 +9,11 @@ import { powerCuts } from '../crash/power-cut.ts'
 import type { Call, Rules } from '../crash/trace.ts'
 import { CALLS, isSync, judge, parseTrace } from '../crash/trace.ts'
 import type { WriterTask } from './processes.ts'
-import { startWriter } from './processes.ts'
+import { testProcesses } from './processes.ts'
 import { testStores } from './stores.ts'
 
 const { place, open } = testStores()
+const { startWriter } = testProcesses()
 
 const hasStrace = spawnSync('strace', ['-V']).status === 0
 const why = hasStrace ? '' : ' (skipped: needs strace, "apt-get install strace")'

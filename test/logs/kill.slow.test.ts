@@ -2,10 +2,11 @@ import { expect, test } from 'vitest'
 import type { Log } from '../../src/core/log.ts'
 import { failure, readAll, seqs } from '../../src/testing/log-suite-given.ts'
 import { seededRandom } from '../../src/testing/random-run.ts'
-import { startWriter } from './processes.ts'
+import { testProcesses } from './processes.ts'
 import { testStores } from './stores.ts'
 
 const { place, open } = testStores()
+const { startWriter } = testProcesses()
 
 /** How often a writer is killed; `RUNLET_KILLS=1000` for a night. */
 const KILLS = Number(process.env['RUNLET_KILLS'] ?? 20)

@@ -7,10 +7,11 @@ import type { Gap, Log } from '../../src/core/log.ts'
 import { loadSqlite } from '../../src/logs/sqlite-driver.ts'
 import { checksum } from '../../src/logs/sqlite-rows.ts'
 import { begin, collect, finish, iterate, newRun, readAll, seqs, token } from '../../src/testing/log-suite-given.ts'
-import { start, startWriter } from './processes.ts'
+import { testProcesses } from './processes.ts'
 import { testStores } from './stores.ts'
 
 const { place, open } = testStores()
+const { start, startWriter } = testProcesses()
 
 const reasonOf = (promise: Promise<unknown>) =>
   promise.then(

@@ -12,10 +12,11 @@ import {
   take,
   token,
 } from '../../src/testing/log-suite-given.ts'
-import { start, startWriter } from './processes.ts'
+import { testProcesses } from './processes.ts'
 import { testStores } from './stores.ts'
 
 const { place, open } = testStores()
+const { start, startWriter } = testProcesses()
 
 const reasonOf = (promise: Promise<unknown>) =>
   promise.then(
