@@ -33,7 +33,7 @@ const browserFolders = new Set(['core', 'wire', 'client'])
 const nodeOnly = new Set(['client/ipc.ts'])
 
 /** Files that are the whole program of a thread: what they hold is the thread's. */
-const threads = new Set(['logs/sqlite-writer.ts'])
+const threads = new Set(['logs/sqlite/writer.ts'])
 
 /** Folders of alternatives: each has a table, and one line of it for each alternative. */
 const tables = ['providers', 'formats', 'logs', 'tools', 'sim/apis', 'sim/scripts']

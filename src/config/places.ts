@@ -1,5 +1,5 @@
 /** Where things lie on disk: one folder named by `RUNLET_HOME`, or the XDG base directories. */
-import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { RunletError } from '../core/error.ts'
 
@@ -63,10 +63,21 @@ function placesIn(folders: { config: string; state: string; runtime: string }): 
 
 /** Makes a folder that only its owner may enter, if it is not there. Throws `forbidden` with reason `home_unwritable`. */
 export function makePrivateFolder(path: string): void {
+  if (isFolder(path)) return
+  // One by one: Node's own `recursive` loops for ever below `/proc`.
+  makePrivateFolder(dirname(path))
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
+    mkdirSync(path, { mode: 0o700 })
   } catch (cause) {
-    throw unwritable(path, cause)
+    if (!isFolder(path)) throw unwritable(path, cause)
+  }
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    return false
   }
 }
 

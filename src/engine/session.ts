@@ -1,5 +1,5 @@
 import { Batch } from '../core/batch.ts'
-import { RunletError } from '../core/error.ts'
+import { RunletError, isRunletError } from '../core/error.ts'
 import { emptyView, fold, type RunView } from '../core/fold.ts'
 import type { Log } from '../core/log.ts'
 import type { Message, SystemMessage, ToolMessage } from '../core/message.ts'
@@ -32,7 +32,8 @@ export async function sessionPast(log: Log, sessionId: string): Promise<SessionP
   const messages: Message[] = []
   for (const { run_id } of headers) {
     const stored = await log.find(run_id)
-    const view = await storedView(log, run_id)
+    const view = await keptView(log, run_id)
+    if (!view) continue
     const silent = view.status === 'failed' && !view.messages.some(({ role }) => role === 'assistant')
     if (stored && !silent) messages.push(...stored.request.messages, ...answered(view.messages))
   }
@@ -45,6 +46,16 @@ export function runInProgress(sessionId: string): RunletError {
     reason: 'run_in_progress',
     message: `session ${sessionId} has a run that is still going on; wait for its end, or cancel it`,
   })
+}
+
+/** The view of a run, unless retention took it: what is forgotten is no part of the conversation any more. */
+async function keptView(log: Log, run: string): Promise<RunView | undefined> {
+  try {
+    return await storedView(log, run)
+  } catch (error) {
+    if (isRunletError(error) && error.reason === 'cursor_expired') return undefined
+    throw error
+  }
 }
 
 /** Everything that the log holds of a run now, folded. */

@@ -1,8 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { v4 as uuid } from 'uuid'
-import type { Database, Sqlite } from './sqlite-driver.ts'
-import { cannotOpen, isBusy, unwritable } from './sqlite-errors.ts'
+import type { Database, Sqlite } from './sqlite/driver.ts'
+import { cannotOpen, isBusy, unwritable } from './sqlite/errors.ts'
 
 /** A file younger than this may be about to be locked. */
 const SETTLED_MS = 60_000
@@ -15,7 +15,7 @@ const SETTLED_MS = 60_000
  */
 export class OwnerLock {
   /** The process's number is there for people who look into the folder. */
-  readonly id = `${process.pid}-${uuid()}`
+  readonly id = `${process.pid}-${randomUUID()}`
   readonly #sqlite: Sqlite
   readonly #folder: string
   #lock: Database | undefined

@@ -1,6 +1,7 @@
 import { Batch } from '../../src/core/batch.ts'
 import type { Entry, RunEvent } from '../../src/core/event.ts'
 import { checkOrder } from '../../src/core/order.ts'
+import type { Log } from '../../src/core/log.ts'
 import type { Tool } from '../../src/core/tool.ts'
 import { createRuntime, type Diagnostic, type Run, type Runtime } from '../../src/engine/runtime.ts'
 import type { Limits } from '../../src/engine/limits.ts'
@@ -13,6 +14,7 @@ export interface Lab {
   readonly runtime: Runtime
   readonly provider: ScriptedProvider
   readonly clock: FakeClock
+  readonly log: Log
   readonly diagnostics: Diagnostic[]
 }
 
@@ -22,16 +24,17 @@ export function lab(
 ): Lab {
   const clock = fakeClock()
   const provider = scriptedProvider(scripts)
+  const log = memoryLog({ clock })
   const diagnostics: Diagnostic[] = []
   const runtime = createRuntime({
     providers: { lab: provider },
-    log: memoryLog({ clock }),
+    log,
     defaultModel: 'lab/scripted',
     clock,
     onDiagnostic: (diagnostic) => diagnostics.push(diagnostic),
     ...options,
   })
-  return { runtime, provider, clock, diagnostics }
+  return { runtime, provider, clock, log, diagnostics }
 }
 
 /** All entries of a run up to its end, whose order is checked. */

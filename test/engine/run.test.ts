@@ -182,6 +182,17 @@ describe('a session', () => {
     await runtime.close()
   })
 
+  test('goes on without the runs that retention took', async () => {
+    const { runtime, provider, log, clock } = lab([says('first'), says('second'), says('third')])
+    const one = await runtime.start({ prompt: 'a' })
+    await one.result()
+    await clock.advance(1_000)
+    await (await runtime.start({ prompt: 'b', sessionId: one.sessionId })).result()
+    expect(await log.prune({ maxAgeMs: 500 })).toMatchObject({ runs: 1 })
+    await (await runtime.start({ prompt: 'c', sessionId: one.sessionId })).result()
+    expect(provider.requests[2]?.messages.map(textOf)).toEqual(['b', 'second', 'c'])
+  })
+
   test('leaves out a run that failed in silence, so that its prompt does not stand there twice', async () => {
     const { runtime, provider } = lab([says('hello'), [{ throw: new Error('down') }], says('back')])
     const one = await runtime.start({ prompt: 'a' })

@@ -1,6 +1,6 @@
 import { utimesSync, writeFileSync } from 'node:fs'
 import { expect, test, vi } from 'vitest'
-import { Watch } from '../../src/logs/sqlite-watch.ts'
+import { Watch } from '../../src/logs/sqlite/watch.ts'
 import { testStores } from './stores.ts'
 
 const { place } = testStores()

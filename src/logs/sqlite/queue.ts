@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
-import { RunletError } from '../core/error.ts'
-import { storeClosed } from './errors.ts'
-import { storeError } from './sqlite-errors.ts'
-import type { GroupAnswer, Outcome, ToWriter, Write, WriteGroup, WriterSettings } from './sqlite-group.ts'
+import { RunletError } from '../../core/error.ts'
+import { storeClosed } from '../errors.ts'
+import { storeError } from './errors.ts'
+import type { GroupAnswer, Outcome, ToWriter, Write, WriteGroup, WriterSettings } from './group.ts'
 
 /** A write on its way, and who is told of its fate. */
 export interface Pending {

@@ -1,11 +1,11 @@
-/** The writer thread of a SQLite store: takes groups, commits them, answers. Started by `sqlite-queue.ts`. */
+/** The writer thread of a SQLite store: takes groups, commits them, answers. Started by `queue.ts`. */
 import { utimesSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
-import { Committer } from './sqlite-commit.ts'
-import { loadSqlite } from './sqlite-driver.ts'
-import { isBusy } from './sqlite-errors.ts'
-import { openForWriting } from './sqlite-file.ts'
-import type { GroupAnswer, ToWriter, WriteGroup, WriterSettings } from './sqlite-group.ts'
+import { Committer } from './commit.ts'
+import { loadSqlite } from './driver.ts'
+import { isBusy } from './errors.ts'
+import { openForWriting } from './file.ts'
+import type { GroupAnswer, ToWriter, WriteGroup, WriterSettings } from './group.ts'
 
 const settings = workerData as WriterSettings
 const db = openForWriting(await loadSqlite(), settings.path, settings)

@@ -1,10 +1,10 @@
-import type { RunId } from '../core/event.ts'
-import type { IdempotencyClaim, RetentionPolicy } from '../core/log.ts'
-import type { RunEnd } from './numbering.ts'
-import type { Database, Statement } from './sqlite-driver.ts'
-import { LOW } from './sqlite-file.ts'
-import type { Outcome, StoredBatch, Write, WriteGroup } from './sqlite-group.ts'
-import { checksum } from './sqlite-rows.ts'
+import type { RunId } from '../../core/event.ts'
+import type { IdempotencyClaim, RetentionPolicy } from '../../core/log.ts'
+import type { RunEnd } from '../numbering.ts'
+import type { Database, Statement } from './driver.ts'
+import { LOW } from './file.ts'
+import type { Outcome, StoredBatch, Write, WriteGroup } from './group.ts'
+import { checksum } from './rows.ts'
 
 /** SQL: the batches of the run `no`. */
 const OF_RUN = `id > no << 32 AND id <= no << 32 | ${LOW}`

@@ -1,4 +1,4 @@
-import { RunletError } from '../core/error.ts'
+import { RunletError } from '../../core/error.ts'
 
 /** SQLite's primary result codes that mean something of their own here: https://sqlite.org/rescode.html */
 const BUSY = 5

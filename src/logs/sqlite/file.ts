@@ -1,9 +1,9 @@
 /** The database file: its place, its schema, and the two ways to open it. Both threads use this. */
 import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { isRunletError } from '../core/error.ts'
-import type { Database, Sqlite } from './sqlite-driver.ts'
-import { isBusy, newerStore, notAStore, storeError, unwritable, wouldWrite } from './sqlite-errors.ts'
+import { isRunletError } from '../../core/error.ts'
+import type { Database, Sqlite } from './driver.ts'
+import { isBusy, newerStore, notAStore, storeError, unwritable, wouldWrite } from './errors.ts'
 
 export interface FileOptions {
   /** How long to wait for a lock that another process holds. Milliseconds. */
@@ -96,9 +96,16 @@ function connect(
   return db
 }
 
+/** With its parents, each of them there after a power cut. Node's own `recursive` loops for ever below `/proc`. */
 function makeDirectory(directory: string): void {
-  const made = mkdirSync(directory, { recursive: true, mode: 0o700 })
-  if (made !== undefined) syncDirectory(dirname(made))
+  if (existsSync(directory)) return
+  makeDirectory(dirname(directory))
+  try {
+    mkdirSync(directory, { mode: 0o700 })
+  } catch (error) {
+    if (!existsSync(directory)) throw error
+  }
+  syncDirectory(dirname(directory))
 }
 
 /** SQLite gives its -wal and -shm files the mode of the database. */

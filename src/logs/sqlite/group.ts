@@ -1,9 +1,9 @@
 /** What the two threads of a SQLite store say to each other. Plain values: they are cloned on the way. */
-import type { Epoch } from '../core/cursor.ts'
-import type { Durability, RunId } from '../core/event.ts'
-import type { IdempotencyClaim, Pruned, RetentionPolicy } from '../core/log.ts'
-import type { RunBeginning, RunEnd } from './numbering.ts'
-import type { FileOptions } from './sqlite-file.ts'
+import type { Epoch } from '../../core/cursor.ts'
+import type { Durability, RunId } from '../../core/event.ts'
+import type { IdempotencyClaim, Pruned, RetentionPolicy } from '../../core/log.ts'
+import type { RunBeginning, RunEnd } from '../numbering.ts'
+import type { FileOptions } from './file.ts'
 
 /** What the writer thread is started with. */
 export interface WriterSettings extends FileOptions {

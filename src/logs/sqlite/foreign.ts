@@ -1,8 +1,8 @@
-import { isRunletError } from '../core/error.ts'
-import type { RunId } from '../core/event.ts'
-import { LiveRun } from './live.ts'
-import { readError } from './sqlite-errors.ts'
-import type { StoredRuns } from './sqlite-rows.ts'
+import { isRunletError } from '../../core/error.ts'
+import type { RunId } from '../../core/event.ts'
+import { LiveRun } from '../live.ts'
+import { readError } from './errors.ts'
+import type { StoredRuns } from './rows.ts'
 
 /** What is kept of a run that another process appends to: enough for its readers here to share. Characters. */
 const TAIL_CHARS = 4096

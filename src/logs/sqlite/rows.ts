@@ -1,13 +1,13 @@
 import { crc32 } from 'node:zlib'
-import { Batch } from '../core/batch.ts'
-import type { Epoch, Extent } from '../core/cursor.ts'
-import { epochAt } from '../core/cursor.ts'
-import type { Durability, RunId, RunStatus } from '../core/event.ts'
-import type { Claimed, ControlRequest, Gap, IdempotencyClaim, ListQuery, RunHeader, StoredRun } from '../core/log.ts'
-import { forgottenRequest, limitOf } from './numbering.ts'
-import type { Database, Statement, Value } from './sqlite-driver.ts'
-import { LOW } from './sqlite-file.ts'
-import type { StoredBatch } from './sqlite-group.ts'
+import { Batch } from '../../core/batch.ts'
+import type { Epoch, Extent } from '../../core/cursor.ts'
+import { epochAt } from '../../core/cursor.ts'
+import type { Durability, RunId, RunStatus } from '../../core/event.ts'
+import type { Claimed, ControlRequest, Gap, IdempotencyClaim, ListQuery, RunHeader, StoredRun } from '../../core/log.ts'
+import { forgottenRequest, limitOf } from '../numbering.ts'
+import type { Database, Statement, Value } from './driver.ts'
+import { LOW } from './file.ts'
+import type { StoredBatch } from './group.ts'
 
 /** A run as the file has it. */
 export interface RunRow {

@@ -1,12 +1,12 @@
-import type { Batch } from '../core/batch.ts'
-import type { Cursor, Epoch } from '../core/cursor.ts'
-import type { RunletError } from '../core/error.ts'
-import type { Durability, RunEvent, RunId } from '../core/event.ts'
-import { runEnded, runExists, runUnknown, staleOwner } from './errors.ts'
-import type { LiveRun } from './live.ts'
-import { endOf, number } from './numbering.ts'
-import type { Outcome, StoredBatch, Write } from './sqlite-group.ts'
-import type { Pending, WriteQueue } from './sqlite-queue.ts'
+import type { Batch } from '../../core/batch.ts'
+import type { Cursor, Epoch } from '../../core/cursor.ts'
+import type { RunletError } from '../../core/error.ts'
+import type { Durability, RunEvent, RunId } from '../../core/event.ts'
+import { runEnded, runExists, runUnknown, staleOwner } from '../errors.ts'
+import type { LiveRun } from '../live.ts'
+import { endOf, number } from '../numbering.ts'
+import type { Outcome, StoredBatch, Write } from './group.ts'
+import type { Pending, WriteQueue } from './queue.ts'
 
 /** How far a run of durability `memory` may be ahead of the file. Characters, over all runs. */
 const BEHIND_CHARS = 16_777_216

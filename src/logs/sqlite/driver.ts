@@ -1,4 +1,4 @@
-import { RunletError } from '../core/error.ts'
+import { RunletError } from '../../core/error.ts'
 
 /**
  * What is used of `node:sqlite`; `@photostructure/sqlite` has the same API. Early versions know neither a `timeout` nor
