@@ -1,10 +1,11 @@
 /** Single steps of the way of an event, in batches of 64, as they are on the way. */
-import { v7 as uuidv7 } from 'uuid'
 import { Batch } from '../../src/core/batch.ts'
+import { systemClock } from '../../src/core/clock.ts'
 import type { Entry } from '../../src/core/event.ts'
 import { emptyView, fold, outputText } from '../../src/core/fold.ts'
 import type { Framing } from '../../src/core/format.ts'
 import type { ProviderEvent } from '../../src/core/provider.ts'
+import { idSource } from '../../src/engine/id.ts'
 import { gai } from '../../src/formats/gai.ts'
 import { memoryLog } from '../../src/logs/memory.ts'
 import { chatAnswer } from '../../src/providers/openai-chat/answer.ts'
@@ -142,14 +143,15 @@ export const bareError: Job = () => () => {
   return TIMES
 }
 
-export const runId: Job = () => () => {
-  let last = ''
-  for (let i = 0; i < TIMES * BATCH; i++) {
-    const id = uuidv7()
-    if (id <= last) throw new Error(`${id} is not after ${last}`)
-    last = id
+export const runId: Job = () => {
+  const newId = idSource(systemClock)
+  const version7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+  return () => {
+    let id = ''
+    for (let i = 0; i < TIMES * BATCH; i++) id = newId()
+    expectSame('a UUID of version 7', version7.test(id), true)
+    return TIMES * BATCH
   }
-  return TIMES * BATCH
 }
 
 export const folding: Job = () => {

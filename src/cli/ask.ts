@@ -13,6 +13,7 @@ import { readPrompt } from './prompt.ts'
 import { resolveSession } from './run-id.ts'
 import { loadSettings } from './settings.ts'
 import type { CommonFlags } from './settings.ts'
+import { exitStatus } from './report.ts'
 import { stopSignals } from './stop-signals.ts'
 import { stopwatch } from './timing.ts'
 import type { Timing } from './timing.ts'
@@ -133,7 +134,10 @@ interface AnswerOptions {
   readonly diagnostics: readonly Diagnostic[]
 }
 
-/** Shows the answer. Whoever stops reading it, or presses Ctrl-C, stops the run. */
+/**
+ * Shows the answer. Whoever presses Ctrl-C, or closes the pipe that it goes to, stops the run. A terminal that is closed
+ * stops nothing that the daemon makes; what is made here dies with it, and is stopped.
+ */
 async function answer(
   backend: Backend,
   { run_id, session_id }: StartedRun,
@@ -149,16 +153,25 @@ async function answer(
     // It is awaited below; until then a failure is not to end the process.
     cancelled.catch(() => {})
   }
-  stop.signal.addEventListener('abort', () => cancel('stopped by a signal'), { once: true })
-  printer.gone.addEventListener('abort', () => cancel('the reader of the output has gone'), { once: true })
+  const leave = new AbortController()
+  const onTerminal = process.stdout.isTTY
+  const giveUp = (terminalClosed: boolean, reason: string) => {
+    if (terminalClosed && backend.daemon) leave.abort()
+    else cancel(reason)
+  }
+  const onStop = () => giveUp(stop.signal.reason === 'SIGHUP', 'stopped by a signal')
+  const onGone = () => giveUp(onTerminal, 'the reader of the output has gone')
+  stop.signal.addEventListener('abort', onStop, { once: true })
+  printer.gone.addEventListener('abort', onGone, { once: true })
   try {
-    const status = await watchRun(backend.read(run_id, {}), printer, {
+    const status = await watchRun(backend.read(run_id, { signal: leave.signal }), printer, {
       json,
       verbose,
       diagnostics,
       onRecord: (record) => record instanceof Batch && watch.add(record.entries),
     })
     await cancelled
+    if (leave.signal.aborted) return exitStatus.hangup
     if (process.stdout.isTTY && process.stderr.isTTY && !json && !quiet && !printer.gone.aborted) {
       summarise({ run_id, session_id, command, timing: watch.timing })
     }

@@ -15,6 +15,8 @@ export const exitStatus = {
   incomplete: 3,
   /** As a shell reports a program that Ctrl-C ended. */
   cancelled: 130,
+  /** As a shell reports a program whose terminal was closed (SIGHUP). */
+  hangup: 129,
   /** As a shell reports a program that wrote to a closed pipe (SIGPIPE). */
   readerGone: 141,
 } as const

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { Batch } from '../core/batch.ts'
 import { formatCursor } from '../core/cursor.ts'
+import { isExpired } from '../core/error.ts'
 import type { RunView } from '../core/fold.ts'
 import { emptyView, fold } from '../core/fold.ts'
 import type { Gap, RunHeader } from '../core/log.ts'
@@ -41,12 +42,12 @@ async function show(name: string, { json, reasoning = false, store }: ShowFlags)
   const backend = await openBackend(storeOf(store))
   try {
     const record = await backend.find(await resolveRun(backend, name))
-    const { view, timing, gaps } = await read(backend, record)
+    const { view, timing, gaps, pruned } = await read(backend, record)
     if (json) {
       const { seq: _seq, step: _step, start: _start, ...folded } = view
-      await printJson([{ ...recordOf(record), ...folded, timing, gaps }])
+      await printJson([{ ...recordOf(record), ...folded, timing, gaps, pruned }])
     } else {
-      await printLines(describe({ record, view, timing, gaps, reasoning }))
+      await printLines(describe({ record, view, timing, gaps, pruned, reasoning }))
     }
   } finally {
     await backend.close()
@@ -57,21 +58,41 @@ interface Known {
   readonly view: RunView
   readonly timing: Timing
   readonly gaps: readonly Gap[]
+  /** Retention took its entries; the summary is left. */
+  readonly pruned: boolean
+}
+
+/** What a run is known by whose entries are gone. */
+function summaryOf({ cursor, status, usage, error, finish_reason }: RunHeader): RunView {
+  return {
+    ...emptyView,
+    seq: cursor.seq,
+    status,
+    ...(usage ? { usage } : {}),
+    ...(error ? { error } : {}),
+    ...(finish_reason ? { finish_reason } : {}),
+  }
 }
 
 /** Everything up to the place where the run stood when it was looked up. */
-async function read(backend: Backend, { run_id, cursor }: RunHeader): Promise<Known> {
+async function read(backend: Backend, header: RunHeader): Promise<Known> {
+  const { run_id, cursor } = header
   let view = emptyView
   const watch = stopwatch()
   const gaps: Gap[] = []
-  for await (const record of backend.read(run_id, {})) {
-    if (record instanceof Batch) {
-      view = fold(view, record.entries)
-      watch.add(record.entries)
-    } else gaps.push(record)
-    if ((record instanceof Batch ? record.last : record.to) >= cursor.seq) break
+  try {
+    for await (const record of backend.read(run_id, {})) {
+      if (record instanceof Batch) {
+        view = fold(view, record.entries)
+        watch.add(record.entries)
+      } else gaps.push(record)
+      if ((record instanceof Batch ? record.last : record.to) >= cursor.seq) break
+    }
+  } catch (error) {
+    if (!isExpired(error)) throw error
+    return { view: summaryOf(header), timing: watch.timing, gaps, pruned: true }
   }
-  return { view, timing: watch.timing, gaps }
+  return { view, timing: watch.timing, gaps, pruned: false }
 }
 
 function describe({
@@ -79,6 +100,7 @@ function describe({
   view,
   timing,
   gaps,
+  pruned,
   reasoning,
 }: Known & { readonly record: RunHeader; readonly reasoning: boolean }): string[] {
   const style = styleFor(process.stdout, process.env)
@@ -98,6 +120,7 @@ function describe({
   ]
   return [
     ...facts.flatMap(([name, value]) => (value === undefined ? [] : [`${style.dim(name.padEnd(12))}${value}`])),
+    ...(pruned ? ['', style.dim('what this run said was forgotten by retention ("runlet prune")')] : []),
     ...view.messages.flatMap((message) => ['', ...describeMessage(message, style, reasoning)]),
     ...(view.error ? ['', `${style.red('error')} ${sanitise(view.error.message)}`] : []),
   ]

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
-import { readConfigFile } from '../config/load.ts'
+import { parseConfig, readConfigFile } from '../config/load.ts'
 import { CONFIG_FILE } from '../config/places.ts'
 import { distrustFolder, trustFolder } from '../config/trust.ts'
 import { RunletError } from '../core/error.ts'
@@ -41,21 +41,17 @@ async function trust(folder: string, { remove = false }: TrustFlags): Promise<vo
   if (remove || !content) {
     return printLines([distrustFolder(store, path) ? `no longer trusted: ${path}` : `was not trusted: ${path}`])
   }
+  // A file that cannot be read is refused before anything is recorded.
+  const powers = await powersOf(content, file)
   trustFolder(store, { folder: path, content, now: Date.now() })
-  await printLines([`trusted, as it is: ${file}`, ...(await powersOf(content, file))])
+  await printLines([`trusted, as it is: ${file}`, ...powers])
 }
 
 /** What the file is trusted with, so that nobody trusts more than they meant to. */
-async function powersOf(content: Uint8Array, file: string): Promise<string[]> {
-  const [{ readToml }, { checkConfig, privilegedKeys }] = await Promise.all([
-    import('../config/toml.ts'),
-    import('../config/schema.ts'),
-  ])
-  const { value } = readToml(new TextDecoder().decode(content), file)
-  const checked = checkConfig(value)
-  if ('complaints' in checked) return []
-  return privilegedKeys(checked.file).map((path) => {
-    const set = path.reduce<unknown>((table, key) => (table as Record<string, unknown>)[key], value)
-    return `  ${sanitiseLine(`${path.join('.')} = ${String(set)}`)}`
+async function powersOf(content: Uint8Array, path: string): Promise<string[]> {
+  const { toml, privileged } = await parseConfig(content, path)
+  return privileged.map((keys) => {
+    const set = keys.reduce<unknown>((table, key) => (table as Record<string, unknown>)[key], toml.value)
+    return `  ${sanitiseLine(`${keys.join('.')} = ${String(set)}`)}`
   })
 }

@@ -11,7 +11,9 @@ import type { SseFrame } from '../wire/sse.ts'
 import { sse } from '../wire/sse.ts'
 import { unreachable } from './http-errors.ts'
 
-/** One answer of the server that streams, and what guards it. */
+/** The longest event of a run begins with its prompt, whose JSON may be several times as long as the request's body. */
+const MAX_EVENT_CHARS = 64 << 20
+
 /** What the reading of one response has to know and may do. */
 export interface Connection {
   readonly run: RunId
@@ -30,7 +32,7 @@ export async function* eventRecords(
   response: Response,
   connection: Connection,
 ): AsyncGenerator<Batch | Gap, void, undefined> {
-  for await (const frames of sse(bytesOf(response, connection))) {
+  for await (const frames of sse(bytesOf(response, connection), { maxChars: MAX_EVENT_CHARS })) {
     const { records, end } = readFrames(frames, connection.run)
     yield* records
     if (end === 'done') return

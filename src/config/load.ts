@@ -5,6 +5,7 @@ import { RunletError } from '../core/error.ts'
 import { CONFIG_FILE } from './places.ts'
 import type { Environment, Places } from './places.ts'
 import type { ConfigFile } from './schema.ts'
+import type { TomlFile } from './toml.ts'
 import { trustIn } from './trust.ts'
 import type { Trust } from './trust.ts'
 
@@ -64,15 +65,16 @@ export interface LoadOptions {
 /** Longest configuration file. */
 const MAX_BYTES = 1 << 20
 
-/**
- * Throws `invalid_request` with reason `config_invalid` (every fault of the file, one per line, each with its place),
- * and `forbidden` with reason `config_untrusted` when a file that came with the working directory asks for more than
- * a stranger may.
- */
-export async function loadConfig({ cwd, places, env, flags = {} }: LoadOptions): Promise<Config> {
-  const own = findFile(cwd, places)
-  if (!own) return settle({ file: {}, env, flags, where: () => places.config })
-  const { path, kind, content } = own
+/** A file that says what it may. */
+export interface ParsedConfig {
+  readonly file: ConfigFile
+  readonly toml: TomlFile
+  /** The keys that decide where requests and keys go, as paths. */
+  readonly privileged: readonly (readonly string[])[]
+}
+
+/** Throws `invalid_request` with reason `config_invalid`: every fault of the file, one per line, each with its place. */
+export async function parseConfig(content: Uint8Array, path: string): Promise<ParsedConfig> {
   // Most runs have no file, and then need neither the TOML parser nor the schema.
   const [{ readToml }, { checkConfig, privilegedKeys }] = await Promise.all([
     import('./toml.ts'),
@@ -86,11 +88,23 @@ export async function loadConfig({ cwd, places, env, flags = {} }: LoadOptions):
       message: checked.complaints.map((complaint) => `${toml.where(complaint.path)}: ${complaint.what}`).join('\n'),
     })
   }
+  return { file: checked.file, toml, privileged: privilegedKeys(checked.file) }
+}
+
+/**
+ * Throws as `parseConfig`, and `forbidden` with reason `config_untrusted` when a file that came with the working directory asks for more than
+ * a stranger may.
+ */
+export async function loadConfig({ cwd, places, env, flags = {} }: LoadOptions): Promise<Config> {
+  const own = findFile(cwd, places)
+  if (!own) return settle({ file: {}, env, flags, where: () => places.config })
+  const { path, kind, content } = own
+  const { toml, file, privileged: all } = await parseConfig(content, path)
   const trust = kind === 'home' ? 'trusted' : trustIn(places.trust, cwd, content)
-  const [privileged] = privilegedKeys(checked.file)
+  const [privileged] = all
   if (privileged && trust !== 'trusted') throw untrusted(toml.where(privileged), privileged.join('.'), trust)
   return settle({
-    file: checked.file,
+    file,
     source: { path, kind, trust },
     env,
     flags,

@@ -84,7 +84,7 @@ function refusal(cursor: Cursor, status: number, reason: string, what: string): 
   return new RunletError('invalid_request', {
     status,
     reason,
-    message: `cursor ${shown(cursor)} ${what}. Read from the start without a cursor, or with snapshot=1`,
+    message: `cursor ${shown(cursor)} ${what}. Leave the cursor out to read from the start`,
   })
 }
 

@@ -128,6 +128,9 @@ export function toRunletError(thrown: unknown): RunletError {
   })
 }
 
+/** Thrown when reading a run whose entries retention took; what its header says is all that is left. */
+export const isExpired = (thrown: unknown): boolean => isRunletError(thrown) && thrown.reason === 'cursor_expired'
+
 /** May the same request succeed later? */
 export const isTransient = (error: RunletError): boolean => error.temporary
 /** Too many requests or tokens for now: wait `retryAfterMs`. */

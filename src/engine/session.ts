@@ -1,5 +1,5 @@
 import { Batch } from '../core/batch.ts'
-import { RunletError, isRunletError } from '../core/error.ts'
+import { RunletError, isExpired } from '../core/error.ts'
 import { emptyView, fold, type RunView } from '../core/fold.ts'
 import type { Log } from '../core/log.ts'
 import type { Message, SystemMessage, ToolMessage } from '../core/message.ts'
@@ -53,7 +53,7 @@ async function keptView(log: Log, run: string): Promise<RunView | undefined> {
   try {
     return await storedView(log, run)
   } catch (error) {
-    if (isRunletError(error) && error.reason === 'cursor_expired') return undefined
+    if (isExpired(error)) return undefined
     throw error
   }
 }

@@ -135,6 +135,30 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 
 test.concurrent(
+  'a terminal that closes stops nothing that the daemon makes',
+  withCli(async (cli) => {
+    await cli.serve()
+    const asking = cli.start(['ask', '--model', 'sim/slow', 'hello'])
+    await asking.said('Patience')
+    asking.child.kill('SIGHUP')
+    expect((await asking.done).status).toBe(129)
+    expect(await cli.run(['follow', 'last'])).toMatchObject({ status: 0 })
+    expect(await cli.runs()).toMatchObject([{ status: 'completed', finish_reason: 'stop' }])
+  }),
+)
+
+test.concurrent(
+  'a prompt of several megabytes comes back through the daemon',
+  withCli(async (cli) => {
+    await cli.serve()
+    const { stderr, status } = await cli.run(['ask', '--model', 'sim/length', 'sum up'], {
+      input: 'x\n'.repeat(1 << 20),
+    })
+    expect([status, stderr]).toEqual([3, expect.stringContaining('limit of tokens')])
+  }),
+)
+
+test.concurrent(
   'two at once on one store do not disturb each other',
   withCli(async (cli) => {
     const results = await Promise.all(

@@ -78,6 +78,10 @@ test.concurrent(
     expect((await cli.run(['ask', '--model', 'sim/echo', 'hi'], { cwd })).stdout).toBe('hi\n')
     configure({ home: cwd }, '[providers.box]\nbase_url = "http://evil.example"\n')
     expect((await cli.run(['ask', '--model', 'sim/echo', 'hi'], { cwd })).stderr).toContain('the file changed')
+    configure({ home: cwd }, 'modle = "sim"\n')
+    expect((await cli.run(['trust'], { cwd })).stderr).toContain('runlet.toml:1:1')
+    configure({ home: cwd }, '[providers.box]\nbase_url = "http://127.0.0.1:9"\n')
+    expect((await cli.run(['ask', '--model', 'sim/echo', 'hi'], { cwd })).stdout).toBe('hi\n')
     expect((await cli.run(['trust', '--remove', cwd])).stdout).toBe(`no longer trusted: ${cwd}\n`)
     expect(await cli.run(['trust', cli.home])).toMatchObject({ status: 1, stdout: '' })
   }),

@@ -102,5 +102,10 @@ test.concurrent(
     expect(stdout).toMatch(/^forgot 1 runs, \d+ bytes\n$/)
     expect(status).toBe(0)
     expect(await cli.run(['follow', 'last', '--json'])).toMatchObject({ stdout: '', status: 1 })
+    await cli.serve()
+    const shown = await cli.run(['show', 'last'])
+    expect(shown).toMatchObject({ stderr: '', status: 0 })
+    expect(shown.stdout).toMatch(/\nstatus +completed\n[^]*forgotten by retention/)
+    expect(JSON.parse((await cli.run(['show', 'last', '--json'])).stdout)).toMatchObject({ pruned: true, messages: [] })
   }),
 )

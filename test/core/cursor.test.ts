@@ -139,7 +139,7 @@ describe('judging a cursor', () => {
 
   test('a refusal names the cursor as it was given, and never proposes what was just refused', () => {
     expect(thrown(() => checkCursor(parseCursor('11'), one)).message).toBe(
-      'cursor 11 is ahead of this run, which is at 1-10. Read from the start without a cursor, or with snapshot=1',
+      'cursor 11 is ahead of this run, which is at 1-10. Leave the cursor out to read from the start',
     )
     expect(thrown(() => checkCursor(START, pruned)).message).toBe(
       'events up to 3 are no longer stored, so reading cannot begin after 0. Read after 1-3 for what remains',

@@ -14,7 +14,11 @@ const refused = {
   reason: 'connection_refused',
   says: 'refused the connection; is it running?',
 } as const
-const unknownHost = { code: 'network', reason: 'host_not_found', says: 'has no address; check the base URL' } as const
+const unknownHost = {
+  code: 'network',
+  reason: 'host_not_found',
+  says: 'was not found; is this machine online? Else check the base URL',
+} as const
 const lost = { code: 'network', reason: 'connection_lost', says: 'closed the connection without an answer' } as const
 const late = { code: 'timeout', reason: 'connect_timeout', says: 'did not take the connection in time' } as const
 const unreachable = { code: 'network', reason: 'unreachable', says: 'cannot be reached from this machine' } as const

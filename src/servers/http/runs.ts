@@ -1,7 +1,8 @@
 import { formatCursor } from '../../core/cursor.ts'
-import { RunletError } from '../../core/error.ts'
-import { lastAnswer, outputText } from '../../core/fold.ts'
+import { RunletError, isExpired } from '../../core/error.ts'
+import { lastAnswer, outputText, type RunView } from '../../core/fold.ts'
 import type { RunHeader } from '../../core/log.ts'
+import type { Run } from '../../engine/runtime.ts'
 import { readJson } from './body.ts'
 import type { Route } from './env.ts'
 import { readCount, readQuery, readWord } from './query.ts'
@@ -39,14 +40,24 @@ export const showRun: Route = {
     const run = await runtime.find(c.req.param('id') ?? '')
     c.set('runId', run.id)
     // The state first: a header that is newer than it says `running` too seldom, never too long.
-    const view = await run.view()
-    const message = lastAnswer(view)
+    const view = await keptView(run)
+    const message = view && lastAnswer(view)
     return c.json({
       ...runJson(await run.header()),
-      output_text: outputText(view),
-      ...(message === undefined ? {} : { message }),
+      ...(view ? { output_text: outputText(view) } : {}),
+      ...(message ? { message } : {}),
     })
   },
+}
+
+/** The state of a run, unless retention took its entries: then the header is all there is. */
+async function keptView(run: Run): Promise<RunView | undefined> {
+  try {
+    return await run.view()
+  } catch (error) {
+    if (isExpired(error)) return undefined
+    throw error
+  }
 }
 
 /** `POST /v1/runs/{id}/cancel`: ends a run, and answers with how it ended; again and again the same. */
