@@ -1,10 +1,12 @@
 /** Runs at the pace at which models answer: what a relay adds to each token, and what a thousand at once cost. */
 import { pause } from '../clock.ts'
 import type { Lab } from '../lab.ts'
-import type { PacedOptions, PacedSample } from '../load/paced.ts'
+import type { Ask } from '../load/line.ts'
+import type { PacedSample } from '../load/paced.ts'
 import { openaiChat } from '../relays/dialects.ts'
 import { relays, type RelayName } from '../relays/index.ts'
 import { askFor } from '../relays/ask.ts'
+import { spread } from '../spread.ts'
 import type { Table, Target } from '../table.ts'
 import type { Group } from './group.ts'
 
@@ -13,28 +15,31 @@ const names = Object.keys(relays) as RelayName[]
 export const delay: Group = {
   title: 'what a relay adds to each token',
   async run(lab) {
-    const pace = { runs: 100, perSecond: 50, rampMs: 1_000 }
-    const direct = await measureDirect(lab, pace)
-    const base = middle(direct.map(({ p50 }) => p50))
-    const measured: [RelayName, PacedSample[]][] = []
-    for (const name of names) {
-      const windows = await measure(lab, name, pace)
-      measured.push([name, windows.map(({ sample }) => sample)])
-    }
-    return (['p50', 'p99'] as const).map((figure): Table => ({
-      title: `delay: source's write to client's read, ${pace.runs} runs at ${pace.perSecond} tokens/s, ${figure} over the direct connection's p50 of ${Math.round(base)} µs`,
-      unit: 'µs',
-      rows: [
-        { title: 'direct connection', role: 'limit', samples: direct.map((sample) => sample[figure] - base) },
-        ...measured.map(([name, samples]) => ({
-          title: relays[name].title,
-          role: relays[name].role,
-          samples: samples.map((sample) => sample[figure] - base),
-          ...targetOf(delayTargets[figure], name),
-        })),
-      ],
-    }))
+    const few = { runs: 10, perSecond: 50, rampMs: 300, settleMs: 500 }
+    const many = { runs: 100, perSecond: 50, rampMs: 1_000, settleMs: 700 }
+    return [...(await delayTables(lab, few)), ...(await delayTables(lab, many))]
   },
+}
+
+async function delayTables(lab: Lab, pace: Pace): Promise<Table[]> {
+  const direct = await measureDirect(lab, pace)
+  const base = spread(direct.map(({ p50 }) => p50)).median
+  const measured: [RelayName, Window[]][] = []
+  for (const name of names) measured.push([name, await measure(lab, name, pace)])
+  const load = `${pace.runs} runs at ${pace.perSecond} tokens/s`
+  return (['p50', 'p99'] as const).map((figure) => ({
+    title: `delay: source's write to client's read, ${load}, ${figure} over the ${Math.round(base)} µs of a direct connection`,
+    unit: 'µs',
+    rows: [
+      { title: 'direct connection', role: 'limit', samples: direct.map((sample) => sample[figure] - base) },
+      ...measured.map(([name, windows]) => ({
+        title: relays[name].title,
+        role: relays[name].role,
+        samples: windows.map(({ sample }) => sample[figure] - base),
+        ...targetOf(delayTargets[figure], name),
+      })),
+    ],
+  }))
 }
 
 const delayTargets = {
@@ -45,10 +50,12 @@ const delayTargets = {
 export const crowd: Group = {
   title: 'a thousand runs at once',
   async run(lab) {
-    const pace = { runs: 1_000, perSecond: 20, rampMs: 3_000 }
+    const pace = lab.quick
+      ? { runs: 200, perSecond: 20, rampMs: 300, settleMs: 300 }
+      : { runs: 1_000, perSecond: 20, rampMs: 3_000, settleMs: 2_500 }
     const load = `crowd: ${pace.runs.toLocaleString('en')} runs at once at ${pace.perSecond} tokens/s`
     const measured: [RelayName, Window[]][] = []
-    for (const name of names) measured.push([name, await measure(lab, name, pace)])
+    for (const name of names) measured.push([name, await measure(lab, name, pace, { memory: true })])
     const rows = (figure: (window: Window) => number, targets: Targets = {}) =>
       measured.map(([name, windows]) => ({
         title: relays[name].title,
@@ -85,14 +92,17 @@ export const crowd: Group = {
 interface Pace {
   readonly runs: number
   readonly perSecond: number
+  /** How long the runs are asked for, one after the other. */
   readonly rampMs: number
+  /** From then to the first window. */
+  readonly settleMs: number
 }
 
 interface Window {
   readonly sample: PacedSample
   /** Part of one core. */
   readonly cpu: number
-  /** What the process holds more than before. Bytes. */
+  /** What the process holds more than before, if that was to be measured. Bytes. */
   readonly rss: number
 }
 
@@ -103,7 +113,12 @@ function targetOf(targets: Targets, name: RelayName): { readonly target?: Target
   return target ? { target } : {}
 }
 
-async function measure(lab: Lab, name: RelayName, pace: Pace): Promise<Window[]> {
+async function measure(
+  lab: Lab,
+  name: RelayName,
+  pace: Pace,
+  { memory = false }: { readonly memory?: boolean } = {},
+): Promise<Window[]> {
   const host = lab.host(`paced.${pace.runs}.${name}`)
   const sourceUrl = await lab.sourceUrl(`paced/${pace.perSecond}`)
   const { port, headers } = await host.call('startRelay', name, { sourceUrl, folder: lab.folder() })
@@ -116,40 +131,41 @@ async function measure(lab: Lab, name: RelayName, pace: Pace): Promise<Window[]>
   const idle = await host.call('memory')
 
   const windows: Window[] = []
-  await inWindows(lab, { port, ask, runs: pace.runs, rampMs: pace.rampMs }, async (next) => {
+  await inWindows(lab, { port, ask, pace }, async (next) => {
     const before = await host.call('usage')
     const sample = await next()
     const after = await host.call('usage')
     const cpu = (after.cpuUs - before.cpuUs) / (after.atUs - before.atUs)
     // The collection is a pause of its own, which belongs to no window.
-    const rss = pace.runs >= 1_000 ? (await host.call('memory')) - idle : NaN
+    const rss = memory ? (await host.call('memory')) - idle : NaN
     windows.push({ sample, cpu, rss })
   })
   await host.stop()
   return windows
 }
 
-async function measureDirect(lab: Lab, { runs, perSecond, rampMs }: Pace): Promise<PacedSample[]> {
-  const url = new URL(await lab.sourceUrl(`paced/${perSecond}`))
+async function measureDirect(lab: Lab, pace: Pace): Promise<PacedSample[]> {
+  const url = new URL(await lab.sourceUrl(`paced/${pace.perSecond}`))
   const ask = { ...openaiChat.ask, path: url.pathname }
   const samples: PacedSample[] = []
-  await inWindows(lab, { port: Number(url.port), ask, runs, rampMs }, async (next) => void samples.push(await next()))
+  await inWindows(lab, { port: Number(url.port), ask, pace }, async (next) => void samples.push(await next()))
   return samples
 }
 
 /** Loads a server, and gives the caller its windows one by one. */
 async function inWindows(
   lab: Lab,
-  options: PacedOptions,
+  { port, ask, pace }: { readonly port: number; readonly ask: Ask; readonly pace: Pace },
   each: (next: () => Promise<PacedSample>) => Promise<void>,
 ): Promise<void> {
   const load = lab.load()
-  await load.call('pace', options)
-  await pause(lab.quick ? 300 : 1_000)
+  const { runs, rampMs, settleMs } = pace
+  await load.call('pace', { port, ask, runs, rampMs: lab.quick ? 300 : rampMs })
+  await pause(lab.quick ? 300 : settleMs)
   for (let i = 0; i < lab.rounds; i++) {
     await each(async () => {
       await load.call('paceSample')
-      await pause(lab.quick ? 400 : 1_200)
+      await pause(lab.quick ? 300 : 800)
       const sample = await load.call('paceSample')
       if (sample.failure !== undefined) throw new Error(sample.failure)
       return sample
@@ -157,5 +173,3 @@ async function inWindows(
   }
   await load.call('stopPace')
 }
-
-const middle = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN

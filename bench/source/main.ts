@@ -78,15 +78,30 @@ function flood(tokens: number): Buffer {
 
 const httpChunk = (frame: string) => `${Buffer.byteLength(frame).toString(16)}\r\n${frame}\r\n`
 
-/** Every millisecond, the tokens that are due. A late tick makes them late, it does not drop any. */
-function tick(): void {
+/** Shortest sleep, so that many runs do not mean a wake-up for each token. Milliseconds. */
+const SLEEP_MS = 0.1
+const nobody = new Int32Array(new SharedArrayBuffer(4))
+
+/**
+ * Writes each token when it is due: a late turn makes it late, none is dropped. Timers have whole milliseconds, in
+ * which tokens of different runs would leave together and wait for each other in the relay; so the thread sleeps.
+ */
+function turn(): void {
+  let next = Infinity
   for (const stream of paced) {
     while (stream.dueUs <= micros()) {
       stream.dueUs += stream.periodUs
       stream.socket.write(httpChunk(stream.make.token(stampText(micros()))), 'latin1')
     }
+    next = Math.min(next, stream.dueUs)
   }
-  setTimeout(tick, 1)
+  if (paced.size === 0) {
+    setTimeout(turn, 1)
+    return
+  }
+  const ms = (next - micros()) / 1000
+  Atomics.wait(nobody, 0, 0, Math.min(1, Math.max(SLEEP_MS, ms)))
+  setImmediate(turn)
 }
 
 const procedures = {
@@ -95,7 +110,7 @@ const procedures = {
     return new Promise((resolve, reject) => {
       server.once('error', reject)
       server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => {
-        tick()
+        turn()
         resolve((server.address() as AddressInfo).port)
       })
     })
