@@ -15,7 +15,8 @@ import { answerFrames, frames, type Frames } from './body.ts'
 const HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n'
 
 const floods = new Map<number, Buffer>()
-const paced = new Set<PacedStream>()
+/** By their period, in the order in which their next tokens are due. */
+const paced = new Map<number, Set<PacedStream>>()
 
 interface PacedStream {
   readonly socket: Socket
@@ -59,8 +60,9 @@ function play(socket: Socket, path: string): void {
     const periodUs = 1e6 / Number(amount)
     const stream = { socket, make, periodUs, dueUs: micros() + periodUs }
     socket.write(HEAD + httpChunk(make.opening), 'latin1')
-    paced.add(stream)
-    socket.on('close', () => paced.delete(stream))
+    const streams = paced.get(periodUs) ?? new Set()
+    paced.set(periodUs, streams.add(stream))
+    socket.on('close', () => streams.delete(stream))
   } else {
     socket.end('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n')
   }
@@ -88,19 +90,25 @@ const nobody = new Int32Array(new SharedArrayBuffer(4))
  */
 function turn(): void {
   let next = Infinity
-  for (const stream of paced) {
-    while (stream.dueUs <= micros()) {
+  for (const streams of paced.values()) {
+    const now = micros()
+    for (const stream of streams) {
+      if (stream.dueUs > now) {
+        next = Math.min(next, stream.dueUs - now)
+        break
+      }
       stream.dueUs += stream.periodUs
+      // Back to the end of the line, which is in the order of what is due.
+      streams.delete(stream)
+      streams.add(stream)
       stream.socket.write(httpChunk(stream.make.token(stampText(micros()))), 'latin1')
     }
-    next = Math.min(next, stream.dueUs)
   }
-  if (paced.size === 0) {
+  if (next === Infinity) {
     setTimeout(turn, 1)
     return
   }
-  const ms = (next - micros()) / 1000
-  Atomics.wait(nobody, 0, 0, Math.min(1, Math.max(SLEEP_MS, ms)))
+  Atomics.wait(nobody, 0, 0, Math.min(1, Math.max(SLEEP_MS, next / 1000)))
   setImmediate(turn)
 }
 
