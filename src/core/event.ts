@@ -2,9 +2,9 @@
  * `gai.events.v1`: what a log stores and what most clients read. PROTOCOL.md is the prose; `order.ts` is the legal
  * order. Records are plain JSON in snake_case, as they stand on the wire, and are never changed once handed over.
  */
-import type { ErrorBody } from './error.ts'
+import type { ErrorBody, ErrorCode } from './error.ts'
 import type { JsonObject, JsonValue } from './json.ts'
-import type { UserMessage } from './message.ts'
+import type { ToolMessage, UserMessage } from './message.ts'
 
 /** Names a run: an opaque string that is safe in a URL. */
 export type RunId = string
@@ -29,6 +29,9 @@ export type StopReason = 'stop' | 'length' | 'tool_calls' | 'content_filter' | '
 
 /** How a turn, and the run, came to its end. `tool_calls`: the caller runs its own tools. `tool_limit`: too many steps. */
 export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'tool_limit' | 'content_filter' | 'cancelled'
+
+/** How a turn came to its end. `steered`: a steer took over before the model was done with its tools. */
+export type TurnReason = FinishReason | 'steered'
 
 /** What began a turn: the request itself, a message that goes before all others, or one that waited. */
 export type TurnKind = 'prompt' | 'steer' | 'follow_up'
@@ -99,6 +102,8 @@ export type StepEvent =
       readonly step: number
       readonly audio: { readonly chunk: string; readonly format: string }
     }
+  /** Fields of the provider's own that have no name here, in the shape of its API; only where a request asked to keep them. */
+  | { readonly type: 'provider.fields'; readonly step: number; readonly fields: JsonObject }
 
 /** How a run ends. Exactly one of these is the last entry of every run that is not running. */
 export type TerminalEvent =
@@ -110,7 +115,14 @@ export type RunEvent =
   /** First, once. */
   | StartEvent
   | { readonly type: 'turn.start'; readonly turn: number; readonly kind: TurnKind; readonly message: UserMessage }
-  | { readonly type: 'turn.end'; readonly turn: number; readonly reason: FinishReason }
+  /** A turn that goes on where a caller's own tools left off: `message` is the last of their results. */
+  | {
+      readonly type: 'turn.start'
+      readonly turn: number
+      readonly kind: 'tool_result'
+      readonly message: ToolMessage
+    }
+  | { readonly type: 'turn.end'; readonly turn: number; readonly reason: TurnReason }
   | { readonly type: 'step.start'; readonly step: number; readonly attempt: number }
   | {
       readonly type: 'step.end'
@@ -122,7 +134,13 @@ export type RunEvent =
   /** Everything since this step's `step.start` is void; readers forget it. */
   | { readonly type: 'step.reset'; readonly step: number; readonly attempt: number; readonly reason: string }
   | StepEvent
-  | { readonly type: 'status' | 'warning'; readonly code: string; readonly message: string }
+  | {
+      readonly type: 'status' | 'warning'
+      readonly code: string
+      readonly message: string
+      /** The code of the error that it tells of, where there is one. */
+      readonly cause?: ErrorCode
+    }
   | TerminalEvent
 
 /** The names of all events. */

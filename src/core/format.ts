@@ -1,5 +1,6 @@
 import type { Batch } from './batch.ts'
 import type { Cursor } from './cursor.ts'
+import type { RunView } from './fold.ts'
 import type { RunHeader } from './log.ts'
 
 /** How entries are spelled for a client. Pure: batches in, bytes out. `testing/format-suite.ts` holds them to the log. */
@@ -8,6 +9,10 @@ export interface Format {
   readonly name: string
   /** Ways to frame it; a client chooses by `Accept`. */
   readonly framings: readonly Framing[]
+  /** Needs the folded state at the place where a reading begins. Default false. */
+  readonly stateful?: boolean
+  /** Has an end that clients wait for: one who comes back to an ended run, with nothing left to read, is given it. Default false. */
+  readonly waitsForEnd?: boolean
   /** Starts an encoding of one run for one reader. */
   open(run: RunHeader, options: FormatOptions): Encoder
 }
@@ -20,6 +25,10 @@ export interface FormatOptions {
   readonly framing: Framing
   /** Leave out what the first event said. Default: true on SSE, false on NDJSON. */
   readonly compact?: boolean
+  /** The state at the place where the reading begins. Given to stateful formats, unless they begin at the start. */
+  readonly view?: RunView
+  /** The run may void what a step has said (`step.reset`): who cannot take text back holds a step until it ends. Default false. */
+  readonly mayReset?: boolean
 }
 
 /** Spells one run for one reader: `start`, then batches and control records, then `end` after the terminal event. */

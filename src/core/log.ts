@@ -2,9 +2,10 @@ import type { Batch } from './batch.ts'
 import type { Cursor, Epoch } from './cursor.ts'
 import type { ErrorBody } from './error.ts'
 import type { Durability, FinishReason, RunEvent, RunId, RunStatus, StartEvent, Usage } from './event.ts'
-import type { JsonObject } from './json.ts'
+import type { JsonValue } from './json.ts'
 import type { Message } from './message.ts'
 import type { ModelOptions } from './provider.ts'
+import type { ToolSpec } from './tool.ts'
 
 /**
  * Where runs live: the only road from the engine to a reader. `testing/log-suite.ts` is the contract in cases; every
@@ -78,6 +79,10 @@ export interface RunRequest {
   readonly options: ModelOptions
   /** Names of the tools that the run may use. */
   readonly tools: readonly string[]
+  /** Tools that the caller runs itself. */
+  readonly caller_tools?: readonly ToolSpec[]
+  /** Present if the run waits for the caller's results, instead of ending with `tool_calls`. */
+  readonly caller_results?: 'answer'
   /** Present if the run may void a step that broke off and do it again (`step.reset`). */
   readonly on_interrupt?: 'restart'
 }
@@ -155,7 +160,10 @@ export interface ListQuery {
 /** What anyone may ask the owner of a run to do. */
 export type ControlRequest =
   | { readonly type: 'cancel'; readonly reason: string }
-  | { readonly type: 'steer' | 'follow_up' | 'answer'; readonly body: JsonObject }
+  /** A message of the user: before everything that waits, or behind it. */
+  | { readonly type: 'steer' | 'follow_up'; readonly text: string }
+  /** The outcome of a call of a tool that the caller runs itself. */
+  | { readonly type: 'answer'; readonly call_id: string; readonly result: JsonValue; readonly is_error: boolean }
 
 /** How much of the past to keep. What is absent sets no limit. */
 export interface RetentionPolicy {

@@ -30,6 +30,7 @@ export const legalOrder = {
   citations: inStep,
   safety: inStep,
   'audio.delta': inStep,
+  'provider.fields': inStep,
   status: anywhere,
   warning: anywhere,
   // `finish` stands between turns; only `cancelled` may break a turn or a step off, as `error` may.

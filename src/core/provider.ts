@@ -1,3 +1,4 @@
+import type { ErrorCode } from './error.ts'
 import type { Citation, StopReason, Usage } from './event.ts'
 import type { JsonObject } from './json.ts'
 import type { Message } from './message.ts'
@@ -21,7 +22,15 @@ export type ProviderEvent =
   | { readonly type: 'safety'; readonly category: string; readonly action: string; readonly score?: number }
   /** `chunk` is base64, `format` a media type. */
   | { readonly type: 'audio'; readonly chunk: string; readonly format: string }
-  | { readonly type: 'status' | 'warning'; readonly code: string; readonly message: string }
+  /** What the provider said besides, in the shape of its own API; only where `keep_fields` asked for it. */
+  | { readonly type: 'fields'; readonly fields: JsonObject }
+  | {
+      readonly type: 'status' | 'warning'
+      readonly code: string
+      readonly message: string
+      /** The code of the error that it tells of, where there is one. */
+      readonly cause?: ErrorCode
+    }
   /** Always last, exactly once. */
   | { readonly type: 'done'; readonly reason: StopReason; readonly usage?: Usage }
 
@@ -42,6 +51,27 @@ export interface ModelOptions {
   readonly max_tokens?: number
   readonly stop?: readonly string[]
   readonly reasoning_effort?: 'none' | 'minimal' | 'low' | 'medium' | 'high'
+  /** Whether the model may, must or must not call tools, or which one it must call. Default: it may. */
+  readonly tool_choice?: 'auto' | 'none' | 'required' | { readonly name: string }
+  /** Members of the provider's own request that have no name here; APIs that do not know them leave them out. */
+  readonly provider_options?: JsonObject
+  /** Ask for the provider's own fields (`fields` events), for clients that read them. Default false. */
+  readonly keep_fields?: boolean
+}
+
+/** On whose behalf a model is called: for wrappers that count, queue or tell. */
+export interface Caller {
+  readonly runId: string
+  readonly sessionId: string
+  readonly requestId: string
+  /** The trace that the call belongs to, as W3C Trace Context spells it, for the provider's own tracing. */
+  readonly traceparent?: string
+}
+
+/** How a model is called. */
+export interface CallOptions {
+  readonly signal: AbortSignal
+  readonly caller?: Caller
 }
 
 /** What a provider can do besides text: call tools, show reasoning, count tokens, continue a broken stream by itself. */
@@ -55,9 +85,9 @@ export interface Provider {
   /**
    * Calls the model once. Yields all events of one network read as one array, never an empty one. Throws
    * `RunletError`; end of bytes before the provider's own end mark is `network` with `stream_eof_before_done`. When
-   * the signal aborts, or the consumer stops, the connection is closed at once.
+   * the signal aborts, or the consumer stops, the connection is closed at once. Wrappers hand `options` on as they are.
    */
-  stream(request: ModelRequest, options: { readonly signal: AbortSignal }): AsyncIterable<readonly ProviderEvent[]>
+  stream(request: ModelRequest, options: CallOptions): AsyncIterable<readonly ProviderEvent[]>
   /** The models that can be asked for now. Throws when the provider cannot be reached or refuses the key. */
   models(options: { readonly signal: AbortSignal }): Promise<ModelInfo[]>
 }

@@ -39,6 +39,8 @@ export interface ToolContext {
   readonly requestId: string
   /** 1 for the first execution of this call; more only for idempotent tools, after a crash. */
   readonly attempt: number
+  /** The idempotency key of the request that began the run, else its request id: what repeated requests share. */
+  readonly idempotencyScope: string
   /** Stable over all attempts of this call: the key to hand to a service that removes duplicates. */
   readonly idempotencyKey: string
   /** Shows a line of progress to everyone who watches. Empty text is ignored; after the end it does nothing. */

@@ -34,7 +34,8 @@ export async function attempt(run: RunContext, step: number, progress: Progress)
   const stall = watchStall({ clock: run.clock, firstContentMs, idleMs, onStall: (error) => call.abort(error) })
 
   const messages = [...run.history, ...run.journal.view.messages]
-  const tools = [...run.tools.values()].map(({ tool: { name, description, parameters } }) => ({
+  const own = [...run.tools.values()].map(({ tool }) => tool)
+  const tools = [...own, ...run.handedBack].map(({ name, description, parameters }) => ({
     name,
     description,
     parameters,
@@ -44,7 +45,10 @@ export async function attempt(run: RunContext, step: number, progress: Progress)
   let model: string | undefined
 
   try {
-    for await (const events of untilAborted(run.provider.stream(request, { signal: call.signal }), call.signal)) {
+    for await (const events of untilAborted(
+      run.provider.stream(request, { signal: call.signal, caller: run.caller }),
+      call.signal,
+    )) {
       const written: RunEvent[] = []
       let done: Extract<ProviderEvent, { type: 'done' }> | undefined
       for (const event of events) {
@@ -119,7 +123,7 @@ function stopReason(said: StopReason, calls: number): StopReason {
 /** What makes an answer worth keeping: from here on a second attempt would repeat it. */
 function isContent(event: ProviderEvent): boolean {
   const { type } = event
-  return type !== 'start' && type !== 'status' && type !== 'warning' && type !== 'done'
+  return type !== 'start' && type !== 'status' && type !== 'warning' && type !== 'fields' && type !== 'done'
 }
 
 function toRunEvent(event: Exclude<ProviderEvent, { type: 'start' | 'tool_call' | 'done' }>, step: number): RunEvent {
@@ -138,6 +142,8 @@ function toRunEvent(event: Exclude<ProviderEvent, { type: 'start' | 'tool_call' 
     }
     case 'audio':
       return { type: 'audio.delta', step, audio: { chunk: event.chunk, format: event.format } }
+    case 'fields':
+      return { type: 'provider.fields', step, fields: event.fields }
     case 'status':
     case 'warning':
       return event

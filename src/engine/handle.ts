@@ -9,7 +9,7 @@ import { storedView } from './session.ts'
 /** A run as seen through the log alone: it does not matter where it lives. */
 export function runHandle(
   log: Log,
-  runtime: Pick<Runtime, 'cancel'>,
+  runtime: Pick<Runtime, 'cancel' | 'send'>,
   stored: StoredRun,
   { replayed }: { readonly replayed: boolean },
 ): Run {
@@ -31,8 +31,10 @@ export function runHandle(
       if (view.error) throw errorFromBody(view.error)
       return lastAnswer(view) ?? { role: 'assistant', parts: [] }
     },
-    view: () => storedView(log, id),
+    mayReset: stored.request.on_interrupt === 'restart',
+    view: (options) => storedView(log, id, options?.upTo),
     cancel: (options) => runtime.cancel(id, options),
+    send: (request) => runtime.send(id, request),
   }
 }
 

@@ -23,9 +23,11 @@ export interface JournalOptions {
   readonly order: OrderCheck
   /** Folds what is in the log already. */
   readonly view: RunView
+  /** Told of what was appended, once it is durable. */
+  readonly onAppended?: ((events: readonly RunEvent[], appendMs: number) => void) | undefined
 }
 
-export function openJournal({ log, run, epoch, order, ...from }: JournalOptions): Journal {
+export function openJournal({ log, run, epoch, order, onAppended, ...from }: JournalOptions): Journal {
   let view = from.view
   let waiting: RunEvent[] = []
   let underway: Promise<void> | undefined
@@ -40,7 +42,9 @@ export function openJournal({ log, run, epoch, order, ...from }: JournalOptions)
     const events = waiting
     waiting = []
     next = undefined
+    const begun = onAppended ? performance.now() : 0
     await log.append(run, epoch, events)
+    onAppended?.(events, performance.now() - begun)
     if (waiting.length === 0) underway = undefined
   }
 

@@ -1,12 +1,14 @@
 import { RunletError } from '../core/error.ts'
 import type { StartEvent } from '../core/event.ts'
 import type { NewRun } from '../core/log.ts'
-import type { Message } from '../core/message.ts'
+import type { Message, ToolMessage, UserMessage } from '../core/message.ts'
 import type { Provider } from '../core/provider.ts'
+import { openInbox, type Inbox } from './inbox.ts'
 import type { StartRequest } from './request.ts'
 import type { RuntimeOptions } from './runtime.ts'
 import { conversation, sessionPast } from './session.ts'
-import type { CallableTool } from './tools.ts'
+import { callerTools, type CallableTool } from './tools.ts'
+import type { ToolSpec } from '../core/tool.ts'
 
 /** A request that was checked and completed: what goes into the log, and what the engine needs besides. */
 export interface PreparedRun {
@@ -16,7 +18,13 @@ export interface PreparedRun {
   readonly model: string
   readonly history: readonly Message[]
   readonly tools: ReadonlyMap<string, CallableTool>
+  /** Tools whose calls end the run, for the caller to run them. */
+  readonly handedBack: readonly ToolSpec[]
+  readonly inbox: Inbox
   readonly onInterrupt: 'fail' | 'restart'
+  readonly traceparent: string | undefined
+  readonly parentSpanId: string | undefined
+  readonly idempotencyScope: string
 }
 
 /** Checks a request against what the runtime has. Throws as `Runtime.start` says; nothing is stored here. */
@@ -26,11 +34,15 @@ export async function prepareRun(
   tools: ReadonlyMap<string, CallableTool>,
   newId: () => string,
 ): Promise<PreparedRun> {
-  const { given, prompt } = split(request)
+  const { given, opening } = split(request)
   const past = request.sessionId === undefined ? undefined : await sessionPast(options.log, request.sessionId)
   const { providerName, provider, model } = resolveModel(request.model ?? past?.model ?? options.defaultModel, options)
-  const history = conversation(past?.messages ?? [], given, request.system)
+  const history = conversation(past?.messages ?? [], { given, opening, system: request.system })
   const allowed = allowedTools(request.tools ?? [], tools)
+  const { callerTools: specs = [], callerResults = 'next_run' } = request
+  const runId = newId()
+  const inbox = openInbox(runId)
+  const callers = callerTools(specs, { inbox, taken: allowed })
 
   const requestId = request.requestId ?? newId()
   const { levels } = options.log
@@ -39,7 +51,7 @@ export async function prepareRun(
     type: 'start',
     trace_id: request.traceId ?? requestId,
     request_id: requestId,
-    run_id: newId(),
+    run_id: runId,
     session_id: request.sessionId ?? newId(),
     provider: providerName,
     model,
@@ -52,14 +64,18 @@ export async function prepareRun(
     stored: {
       start,
       events: [
-        { type: 'turn.start', turn: 1, kind: 'prompt', message: { role: 'user', content: prompt } },
+        opening.role === 'user'
+          ? { type: 'turn.start', turn: 1, kind: 'prompt', message: opening }
+          : { type: 'turn.start', turn: 1, kind: 'tool_result', message: opening },
         { type: 'step.start', step: 1, attempt: 1 },
       ],
       request: {
         messages: [...system, ...given],
-        prompt,
+        prompt: lastPrompt(given, opening),
         options: request.options ?? {},
         tools: [...allowed.keys()],
+        ...(specs.length > 0 ? { caller_tools: specs } : {}),
+        ...(specs.length > 0 && callerResults === 'answer' ? { caller_results: callerResults } : {}),
         ...(onInterrupt === 'restart' ? { on_interrupt: onInterrupt } : {}),
       },
       ...(request.idempotency ? { claim: request.idempotency } : {}),
@@ -68,14 +84,23 @@ export async function prepareRun(
     provider,
     model,
     history,
-    tools: allowed,
+    tools: callerResults === 'answer' ? new Map([...allowed, ...callers]) : allowed,
+    handedBack: callerResults === 'answer' ? [] : specs,
+    inbox,
     onInterrupt,
+    traceparent: traceparent(start.trace_id, request.parentSpanId ?? newId()),
+    parentSpanId: request.parentSpanId,
+    idempotencyScope: request.idempotency?.key ?? requestId,
   }
 }
 
-/** The prompt, and what the caller gave before it: either apart, or as the last of `messages`. */
-function split({ prompt, messages = [] }: StartRequest): { given: readonly Message[]; prompt: string } {
+/** The message that the run answers, and what the caller gave before it: either apart, or as the last of `messages`. */
+function split({ prompt, messages = [] }: StartRequest): {
+  readonly given: readonly Message[]
+  readonly opening: UserMessage | ToolMessage
+} {
   const last = messages.at(-1)
+  if (prompt === undefined && last?.role === 'tool') return { given: messages.slice(0, -1), opening: last }
   const apart = prompt !== undefined
   const text = apart ? prompt : last?.role === 'user' ? last.content : ''
   if (text.trim() === '') {
@@ -85,7 +110,20 @@ function split({ prompt, messages = [] }: StartRequest): { given: readonly Messa
         'there is nothing to answer: give a prompt that is not empty, or messages that end with one from the user',
     })
   }
-  return { given: apart ? messages : messages.slice(0, -1), prompt: text }
+  return { given: apart ? messages : messages.slice(0, -1), opening: { role: 'user', content: text } }
+}
+
+/** What the user last said, for lists. */
+function lastPrompt(given: readonly Message[], opening: UserMessage | ToolMessage): string {
+  if (opening.role === 'user') return opening.content
+  return given.findLast((message) => message.role === 'user')?.content ?? ''
+}
+
+/** For the provider's own tracing; nothing where the trace id is not one of W3C Trace Context. */
+function traceparent(traceId: string, span: string): string | undefined {
+  const trace = traceId.replaceAll('-', '')
+  const parent = span.replaceAll('-', '').slice(-16)
+  return /^[0-9a-f]{32}$/.test(trace) && /^[0-9a-f]{16}$/.test(parent) ? `00-${trace}-${parent}-01` : undefined
 }
 
 function resolveModel(

@@ -2,12 +2,13 @@ import type { Durability } from '../core/event.ts'
 import type { IdempotencyClaim } from '../core/log.ts'
 import type { Message } from '../core/message.ts'
 import type { ModelOptions } from '../core/provider.ts'
+import type { ToolSpec } from '../core/tool.ts'
 
 /** What `runtime.start` is asked for. */
 export interface StartRequest {
   /** `provider/model` or an alias. Default: the session's model, else `defaultModel`. */
   readonly model?: string
-  /** What to answer. Required, unless `messages` ends with a user message. */
+  /** What to answer. Required, unless `messages` ends with a user message, or with results of the caller's tools. */
   readonly prompt?: string
   /** The conversation so far. A session's earlier runs come before it. */
   readonly messages?: readonly Message[]
@@ -17,6 +18,13 @@ export interface StartRequest {
   readonly sessionId?: string
   /** Names of the tools that the model may call. Default none. */
   readonly tools?: readonly string[]
+  /** Tools that the caller runs itself. The model may call them beside the runtime's own. */
+  readonly callerTools?: readonly ToolSpec[]
+  /**
+   * What a call of a caller's tool leads to. `next_run` (default): the run ends with `tool_calls`, and the results come
+   * with the messages of another. `answer`: the run waits, as for any tool, until `Runtime.send` brings the result.
+   */
+  readonly callerResults?: 'next_run' | 'answer'
   readonly options?: ModelOptions
   readonly durability?: Durability
   /**
@@ -27,6 +35,8 @@ export interface StartRequest {
   readonly idempotency?: IdempotencyClaim
   /** Default: a UUIDv7. */
   readonly requestId?: string
-  /** Default: the request id. */
+  /** 32 hexadecimal digits where it comes from W3C Trace Context. Default: the request id. */
   readonly traceId?: string
+  /** The span, in `traceId`, of whoever asks: 16 hexadecimal digits. */
+  readonly parentSpanId?: string
 }

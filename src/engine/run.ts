@@ -1,5 +1,5 @@
 import { RunletError, errorBody, toRunletError } from '../core/error.ts'
-import { addUsage, type TerminalEvent, type Usage } from '../core/event.ts'
+import { addUsage, type FinishReason, type RunEvent, type TerminalEvent, type Usage } from '../core/event.ts'
 import type { RunContext } from './context.ts'
 import { Stop } from './stop.ts'
 import { runTurn } from './turn.ts'
@@ -13,13 +13,12 @@ import { estimateUsage, noUsage } from './usage.ts'
 export async function driveRun(run: RunContext): Promise<void> {
   let ending: TerminalEvent
   try {
-    const finish_reason = await runTurn(run, 1, 1)
-    run.signal.throwIfAborted()
-    await run.journal.append([{ type: 'turn.end', turn: 1, reason: finish_reason }])
+    const finish_reason = await runTurns(run)
     ending = { type: 'finish', usage: run.journal.view.usage ?? noUsage, finish_reason }
   } catch (thrown) {
     ending = endingAfter(run, thrown)
   }
+  await tellUnanswered(run)
   try {
     await run.journal.append([ending])
   } catch (cause) {
@@ -30,6 +29,37 @@ export async function driveRun(run: RunContext): Promise<void> {
       cause,
     })
   }
+}
+
+/** The turn that began the run, and one for each message that came meanwhile. */
+async function runTurns(run: RunContext): Promise<FinishReason> {
+  let firstStep = 1
+  for (let turn = 1; ; turn++) {
+    const { reason, step } = await runTurn(run, turn, firstStep)
+    run.signal.throwIfAborted()
+    const end: RunEvent = { type: 'turn.end', turn, reason }
+    // Calls that wait for the caller's results leave nothing that another message could follow.
+    const next = reason === 'tool_calls' ? undefined : run.inbox.next()
+    if (!next) {
+      await run.journal.append([end])
+      // A turn ends as `steered` only for a steer that waits.
+      return reason === 'steered' ? 'stop' : reason
+    }
+    firstStep = step + 1
+    await run.journal.append([
+      end,
+      { type: 'turn.start', turn: turn + 1, kind: next.kind, message: { role: 'user', content: next.text } },
+      { type: 'step.start', step: firstStep, attempt: 1 },
+    ])
+  }
+}
+
+/** Nothing that was taken disappears silently. Never throws: the ending comes behind it. */
+async function tellUnanswered(run: RunContext): Promise<void> {
+  const left = run.inbox.close()
+  if (left.length === 0) return
+  const message = `${left.length} queued ${left.length === 1 ? 'message was' : 'messages were'} not answered, because the run ended; send ${left.length === 1 ? 'it' : 'them'} again`
+  await run.journal.append([{ type: 'warning', code: 'messages_unanswered', message }]).catch(() => {})
 }
 
 function endingAfter(run: RunContext, thrown: unknown): TerminalEvent {

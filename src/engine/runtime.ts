@@ -2,15 +2,16 @@ import type { Batch } from '../core/batch.ts'
 import { systemClock, type Clock } from '../core/clock.ts'
 import type { Epoch } from '../core/cursor.ts'
 import { RunletError, toRunletError } from '../core/error.ts'
-import type { Durability, RunId } from '../core/event.ts'
+import type { Durability, RunEvent, RunId, StartEvent } from '../core/event.ts'
 import { emptyView, fold, type RunView } from '../core/fold.ts'
-import type { Claimed, Gap, ListQuery, Log, ReadOptions, RunHeader, StoredRun } from '../core/log.ts'
+import type { Claimed, ControlRequest, Gap, ListQuery, Log, ReadOptions, RunHeader, StoredRun } from '../core/log.ts'
 import type { AssistantMessage } from '../core/message.ts'
 import { orderCheck } from '../core/order.ts'
 import type { ModelInfo, Provider } from '../core/provider.ts'
 import type { Tool } from '../core/tool.ts'
 import { found, runHandle } from './handle.ts'
 import { idSource } from './id.ts'
+import type { Inbox } from './inbox.ts'
 import { openJournal } from './journal.ts'
 import { defaultLimits, type Limits } from './limits.ts'
 import { prepareRun, type PreparedRun } from './prepare.ts'
@@ -37,6 +38,14 @@ export interface Runtime {
    * owner does not react within `limits.cancelMs`.
    */
   cancel(run: RunId, options?: { readonly reason?: string }): Promise<RunHeader>
+  /**
+   * Hands a run another message, or the result of a tool that its caller runs; resolves once its owner, in whichever
+   * process, has it. Throws `not_found` with `run_unknown`, and as `Inbox.accept`; where the owner is another process,
+   * only that the run has ended can be told.
+   */
+  send(run: RunId, request: RunInput): Promise<void>
+  /** Calls back with the header of every run that begins or ends in this process, until called off. */
+  watch(callback: (header: RunHeader) => void): () => void
   /** Newest first. */
   list(query?: ListQuery): Promise<RunHeader[]>
   /** Every model that the providers tell of, as `provider/model`, and what each provider answered instead. */
@@ -64,7 +73,23 @@ export interface RuntimeOptions {
   readonly clock?: Clock
   /** Told of what no client may see: causes of internal errors, late tool output. Default: nothing is done with it. */
   readonly onDiagnostic?: (diagnostic: Diagnostic) => void
+  /** Told of everything that runs of this process have written, for metrics and traces. Must neither throw nor wait. */
+  readonly observe?: (appended: Appended) => void
 }
+
+/** Events that became durable together. */
+export interface Appended {
+  /** What holds for their run; with it came the run's first events. */
+  readonly start: StartEvent
+  readonly events: readonly RunEvent[]
+  /** How long it took to store them. Milliseconds; 0 for the first, which are stored with the run. */
+  readonly appendMs: number
+  /** The span of whoever asked for the run, where it was told: 16 hexadecimal digits. */
+  readonly parentSpanId?: string
+}
+
+/** What a run can be handed while it is at work. */
+export type RunInput = Exclude<ControlRequest, { type: 'cancel' }>
 
 /** A run as its starter or finder holds it. Any number may exist for one run. */
 export interface Run {
@@ -80,9 +105,13 @@ export interface Run {
   text(options?: { readonly signal?: AbortSignal }): AsyncIterable<string>
   /** Waits for the end; the last answer, or a throw of the run's error. A cancelled run gives what it had. */
   result(options?: { readonly signal?: AbortSignal }): Promise<AssistantMessage>
-  /** The folded state of everything stored now; reading on after its `seq` misses and repeats nothing. */
-  view(): Promise<RunView>
+  /** A step of it that breaks off may be voided and done again (`step.reset`). */
+  readonly mayReset: boolean
+  /** The folded state of everything stored now, or up to a seq; reading on after its `seq` misses and repeats nothing. */
+  view(options?: { readonly upTo?: number }): Promise<RunView>
   cancel(options?: { readonly reason?: string }): Promise<RunHeader>
+  /** As `Runtime.send`. */
+  send(request: RunInput): Promise<void>
 }
 
 export interface ProviderModels {
@@ -98,12 +127,15 @@ export interface Diagnostic {
   readonly code: string
   readonly message: string
   readonly run_id?: RunId
+  readonly request_id?: string
+  readonly trace_id?: string
   readonly cause?: unknown
 }
 
 /** A run that this process is working on. */
 interface LiveRun {
   readonly stop: AbortController
+  readonly inbox: Inbox
   /** Settles, never rejects, when the terminal event is written. */
   readonly ended: Promise<void>
 }
@@ -120,8 +152,23 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   let closing = false
   let recovered: Promise<unknown> | undefined
   const stopListening = log.onRequest((run, request) => {
-    if (request.type === 'cancel') live.get(run)?.stop.abort(new Stop('cancel', request.reason))
+    const here = live.get(run)
+    if (request.type === 'cancel') return here?.stop.abort(new Stop('cancel', request.reason))
+    try {
+      here?.inbox.accept(request)
+    } catch (thrown) {
+      // Whoever sent it is another process, and has gone on.
+      const { reason, message } = toRunletError(thrown)
+      onDiagnostic({ level: 'info', code: reason, message, run_id: run })
+    }
   })
+  const watchers = new Set<(header: RunHeader) => void>()
+
+  async function tellWatchers(run: RunId): Promise<void> {
+    if (watchers.size === 0) return
+    const stored = await log.find(run)
+    for (const watcher of watchers) if (stored) watcher(stored.header)
+  }
 
   function work(prepared: PreparedRun, epoch: Epoch): void {
     const { start, events } = prepared.stored
@@ -133,18 +180,42 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       begun.map((event, i) => ({ seq: i + 1, ts: 0, event })),
     )
     const stop = new AbortController()
+    const { run_id, session_id, request_id, trace_id } = start
+    const { parentSpanId } = prepared
+    const tell = (written: readonly RunEvent[], appendMs: number) =>
+      options.observe?.({ start, events: written, appendMs, ...(parentSpanId === undefined ? {} : { parentSpanId }) })
+    tell(begun, 0)
     const ended = driveRun({
-      id: start.run_id,
-      requestId: start.request_id,
-      journal: openJournal({ log, run: start.run_id, epoch, order, view }),
+      id: run_id,
+      caller: {
+        runId: run_id,
+        sessionId: session_id,
+        requestId: request_id,
+        ...(prepared.traceparent === undefined ? {} : { traceparent: prepared.traceparent }),
+      },
+      journal: openJournal({ log, run: run_id, epoch, order, view, onAppended: options.observe && tell }),
       signal: stop.signal,
       options: prepared.stored.request.options,
       limits,
       clock,
-      report: (diagnostic) => onDiagnostic({ ...diagnostic, run_id: start.run_id }),
+      report: (diagnostic) => onDiagnostic({ ...diagnostic, run_id, request_id, trace_id }),
       ...prepared,
-    }).finally(() => live.delete(start.run_id))
-    live.set(start.run_id, { stop, ended })
+    }).finally(() => live.delete(run_id))
+    live.set(run_id, { stop, inbox: prepared.inbox, ended })
+    whenWritten(ended, run_id)
+  }
+
+  /** Tells of a run's beginning and, once it is written, of its end. */
+  function whenWritten(ended: Promise<void>, run: RunId): void {
+    const failed = (cause: unknown) =>
+      onDiagnostic({
+        level: 'error',
+        code: 'watch_failed',
+        message: `the state of run ${run} could not be read`,
+        cause,
+      })
+    void tellWatchers(run).catch(failed)
+    void ended.then(() => tellWatchers(run)).catch(failed)
   }
 
   async function begin(request: StartRequest): Promise<Run> {
@@ -192,6 +263,16 @@ export function createRuntime(options: RuntimeOptions): Runtime {
         await cancelElsewhere(run, reason)
       }
       return (await found(log, run)).header
+    },
+    async send(run, request) {
+      const here = live.get(run)
+      if (here) return here.inbox.accept(request)
+      if ((await found(log, run)).header.status !== 'running') throw notRunning(run)
+      await log.send(run, request)
+    },
+    watch(callback) {
+      watchers.add(callback)
+      return () => void watchers.delete(callback)
     },
     list: (query) => log.list(query),
     models: ({ signal = AbortSignal.timeout(MODELS_TIMEOUT_MS) } = {}) =>
@@ -245,6 +326,13 @@ export function createRuntime(options: RuntimeOptions): Runtime {
 }
 
 const MODELS_TIMEOUT_MS = 5_000
+
+const notRunning = (run: RunId) =>
+  new RunletError('invalid_request', {
+    status: 409,
+    reason: 'no_active_run',
+    message: `run ${run} has ended, so it takes nothing more; start another run in its session`,
+  })
 
 const closed = () =>
   new RunletError('provider_unavailable', {

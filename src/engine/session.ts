@@ -6,7 +6,7 @@ import type { Message, SystemMessage, ToolMessage } from '../core/message.ts'
 
 /** What the next run of a session needs to know of the ones before. */
 export interface SessionPast {
-  /** All messages so far, each tool call answered. */
+  /** All messages so far; calls that were never answered are open. */
   readonly messages: readonly Message[]
   /** The model of the last run, as `provider/model`. */
   readonly model: string
@@ -35,7 +35,7 @@ export async function sessionPast(log: Log, sessionId: string): Promise<SessionP
     const view = await keptView(log, run_id)
     if (!view) continue
     const silent = view.status === 'failed' && !view.messages.some(({ role }) => role === 'assistant')
-    if (stored && !silent) messages.push(...stored.request.messages, ...answered(view.messages))
+    if (stored && !silent) messages.push(...stored.request.messages, ...view.messages)
   }
   return { messages, model: `${last.provider}/${last.model}` }
 }
@@ -58,16 +58,30 @@ async function keptView(log: Log, run: string): Promise<RunView | undefined> {
   }
 }
 
-/** Everything that the log holds of a run now, folded. */
-export async function storedView(log: Log, run: string): Promise<RunView> {
+/** Everything that the log holds of a run now, or up to a seq, folded. */
+export async function storedView(log: Log, run: string, upTo = Infinity): Promise<RunView> {
   let view = emptyView
-  for await (const record of log.read(run)) if (record instanceof Batch) view = fold(view, record.entries)
+  for await (const record of log.read(run)) {
+    if (!(record instanceof Batch)) continue
+    view = fold(view, record.last <= upTo ? record.entries : record.entries.filter(({ seq }) => seq <= upTo))
+    if (record.last >= upTo) break
+  }
   return view
 }
 
-/** One conversation: the last system message first, everything else in order. */
-export function conversation(past: readonly Message[], given: readonly Message[], system?: string): Message[] {
-  const all = [...past, ...given]
+/**
+ * One conversation: the last system message first, everything else in order. `opening` is what comes behind it: a call
+ * of the past that neither it nor `given` answers is answered here.
+ */
+export function conversation(
+  past: readonly Message[],
+  {
+    given,
+    opening,
+    system,
+  }: { readonly given: readonly Message[]; readonly opening: Message; readonly system?: string | undefined },
+): Message[] {
+  const all = [...answered(past, [...given, opening]), ...given]
   const instructions: SystemMessage | undefined =
     system === undefined ? all.findLast((message) => message.role === 'system') : { role: 'system', content: system }
   const rest = all.filter(({ role }) => role !== 'system')
@@ -75,11 +89,12 @@ export function conversation(past: readonly Message[], given: readonly Message[]
 }
 
 /**
- * The messages with a result behind each tool call that has none. The run was stopped while the tool ran, so nobody
- * knows what it did; models refuse a conversation with an open call.
+ * The messages with a result behind each tool call that has none, also not in what `follows`. The run was stopped while
+ * the tool ran, so nobody knows what it did; models refuse a conversation with an open call.
  */
-function answered(messages: readonly Message[]): Message[] {
-  const results = new Set(messages.flatMap((message) => (message.role === 'tool' ? [message.call_id] : [])))
+function answered(messages: readonly Message[], follows: readonly Message[]): Message[] {
+  const all = [...messages, ...follows]
+  const results = new Set(all.flatMap((message) => (message.role === 'tool' ? [message.call_id] : [])))
   return messages.flatMap((message): Message[] => {
     if (message.role !== 'assistant') return [message]
     const open = message.parts.flatMap((part): ToolMessage[] =>

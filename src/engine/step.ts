@@ -7,16 +7,24 @@ import { retryDelayMs } from './retry.ts'
 import { executeCalls } from './tools.ts'
 import { estimateUsage } from './usage.ts'
 
-/** One model call and the tools it asked for, whose `step.start` is written. Returns why the model stopped. */
-export async function runStep(run: RunContext, step: number): Promise<StopReason> {
+/** How a step ended. `open`: calls wait for the caller's results, so that the run cannot go on. */
+export interface StepEnd {
+  readonly reason: StopReason
+  readonly open: boolean
+}
+
+/** One model call and the tools it asked for, whose `step.start` is written. */
+export async function runStep(run: RunContext, step: number): Promise<StepEnd> {
   const before = run.journal.view.messages.length
   const answer = await answerOf(run, step)
   const { messages } = run.journal.view
   const usage = answer.usage ?? estimateUsage([...run.history, ...messages.slice(0, before)], messages.slice(before))
-  await executeCalls(run, step, answer.calls)
+  const callers = new Set(run.handedBack.map(({ name }) => name))
+  const own = answer.calls.filter(({ name }) => !callers.has(name))
+  await executeCalls(run, step, own)
   const model = answer.model === undefined || answer.model === run.model ? {} : { model: answer.model }
   await run.journal.append([{ type: 'step.end', step, ...model, finish_reason: answer.reason, usage }])
-  return answer.reason
+  return { reason: answer.reason, open: own.length < answer.calls.length }
 }
 
 /** Tries until the model has answered, as often and as long as `retry.ts` allows. */
@@ -35,7 +43,7 @@ async function answerOf(run: RunContext, step: number): Promise<Answer> {
       const { reason } = error
       if (progress.shown) await run.journal.append([{ type: 'step.reset', step, attempt: n + 1, reason }])
       const message = retryMessage(run.providerName, error, { attempt: n + 1, attempts, delayMs })
-      await run.journal.append([{ type: 'warning', code: 'provider_retry', message }])
+      await run.journal.append([{ type: 'warning', code: 'provider_retry', message, cause: error.code }])
       await sleep(run.clock, delayMs, run.signal)
     }
   }

@@ -3,7 +3,8 @@ import * as z from 'zod'
 import { RunletError, isRunletError } from '../core/error.ts'
 import type { RunEvent } from '../core/event.ts'
 import type { JsonObject, JsonValue } from '../core/json.ts'
-import type { Tool } from '../core/tool.ts'
+import type { Tool, ToolSpec } from '../core/tool.ts'
+import type { Inbox } from './inbox.ts'
 import type { RunContext } from './context.ts'
 
 /** A call that the provider closed, its arguments parsed. */
@@ -29,6 +30,29 @@ export function callableTools(tools: readonly Tool[]): Map<string, CallableTool>
     callable.set(tool.name, { tool, mistakes: inputCheck(tool) })
   }
   return callable
+}
+
+/**
+ * Tools that the caller runs itself, each as one that waits for the result. Throws `invalid_request` with reason
+ * `bad_tool`, also for a name that one of ours has.
+ */
+export function callerTools(
+  specs: readonly ToolSpec[],
+  { inbox, taken }: { readonly inbox: Inbox; readonly taken: ReadonlyMap<string, CallableTool> },
+): Map<string, CallableTool> {
+  for (const { name } of specs) {
+    if (taken.has(name)) throw badTool(name, 'the caller brings a tool of the same name; choose one of the two')
+  }
+  return callableTools(
+    specs.map((spec) => ({
+      ...spec,
+      async run(_, { callId, signal }) {
+        const { result, is_error } = await inbox.result(callId, signal)
+        if (is_error) throw new Error(typeof result === 'string' ? result : JSON.stringify(result))
+        return result
+      },
+    })),
+  )
 }
 
 function inputCheck(tool: Tool): CallableTool['mistakes'] {
@@ -73,7 +97,7 @@ export async function executeCalls(run: RunContext, step: number, calls: readonl
   const work = calls.map((call, i) =>
     limit(async () => {
       run.signal.throwIfAborted()
-      outcomes[i] = await execute(run, step, call)
+      outcomes[i] = run.inbox.steered ? await skip(run, call) : await execute(run, step, call)
       run.signal.throwIfAborted()
       const ready: RunEvent[] = []
       for (let outcome; (outcome = outcomes[written]); written++)
@@ -90,6 +114,13 @@ export async function executeCalls(run: RunContext, step: number, calls: readonl
 function resultEvent(step: number, { call_id, name }: ToolCall, outcome: Outcome): RunEvent {
   const { result: tool_result, is_error, duration_ms } = outcome
   return { type: 'tool.result', step, call_id, name, tool_result, is_error, duration_ms }
+}
+
+/** The user has said something else: what was not begun is left. */
+async function skip(run: RunContext, call: ToolCall): Promise<Outcome> {
+  const message = `${call.name} (${call.call_id}) is not run, because the user has said something else meanwhile`
+  await run.journal.append([{ type: 'warning', code: 'tool_execution_skipped', message }])
+  return { result: 'Skipped due to queued user message.', is_error: true, duration_ms: 0 }
 }
 
 async function execute(run: RunContext, step: number, call: ToolCall): Promise<Outcome> {
@@ -158,8 +189,9 @@ function bounded(run: RunContext, step: number, call: ToolCall, tool: Tool): Pro
       signal: abort.signal,
       runId: run.id,
       callId: call.call_id,
-      requestId: run.requestId,
+      requestId: run.caller.requestId,
       attempt: 1,
+      idempotencyScope: run.idempotencyScope,
       idempotencyKey: `${run.id}/${step}/${call.call_id}`,
       progress: (text: string) => {
         if (over || text === '' || signal.aborted) return

@@ -154,8 +154,8 @@ export const owning: readonly LogCase[] = [
       const misheard = listen(other)
       const requests: ControlRequest[] = [
         { type: 'cancel', reason: 'asked for' },
-        { type: 'steer', body: { text: 'ä\u2028' } },
-        { type: 'follow_up', body: {} },
+        { type: 'steer', text: 'ä\u2028' },
+        { type: 'answer', call_id: 'call_1', result: { ok: [1, null] }, is_error: false },
       ]
       for (const request of requests) await other.send('run-1', request)
       await heard.until(3)

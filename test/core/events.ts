@@ -40,6 +40,7 @@ const examples = {
   citations: { type: 'citations', step: 1, citations: [{ uri: 'https://example.org/' }] },
   safety: { type: 'safety', step: 1, safety: { category: 'violence', action: 'warn', score: 0.5 } },
   'audio.delta': { type: 'audio.delta', step: 1, audio: { chunk: 'AAAA', format: 'audio/pcm' } },
+  'provider.fields': { type: 'provider.fields', step: 1, fields: { system_fingerprint: 'fp_1' } },
   status: { type: 'status', code: 'waiting', message: 'in line' },
   warning: { type: 'warning', code: 'provider_retry', message: 'again' },
   finish: { type: 'finish', usage, finish_reason: 'stop' },

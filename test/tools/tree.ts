@@ -37,6 +37,7 @@ export function call(tool: Tool, input: JsonObject = {}, options: CallOptions = 
     callId: 'call',
     requestId: 'request',
     attempt: 1,
+    idempotencyScope: 'request',
     idempotencyKey: 'run/1/call',
     progress: options.progress ?? (() => {}),
   }

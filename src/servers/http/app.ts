@@ -14,6 +14,7 @@ export function createApp(
   const app = new Hono<HttpEnv>()
   const open = new Set(routes.flatMap((route) => (route.open ? [route.path] : [])))
   app.use('*', guard({ ...security, open }))
+  const spelled = new Map(routes.map((route) => [route.path, route.problem]))
   for (const route of routes) app.on(route.method, route.path, (c) => route.handle(c, http))
   for (const [path, methods] of methodsByPath(routes)) {
     app.all(path, (c) => {
@@ -38,13 +39,13 @@ export function createApp(
         ...(run_id === undefined ? {} : { run_id }),
       })
     }
-    return answer(c, error)
+    return answer(c, error, spelled.get(c.req.path))
   })
   return app
 }
 
-function answer(c: Context<HttpEnv>, error: RunletError): Response {
-  const { status, headers, body } = problem(error, c.get('runId'))
+function answer(c: Context<HttpEnv>, error: RunletError, spell: Route['problem'] = problem): Response {
+  const { status, headers, body } = spell(error, c.get('runId'))
   return c.body(body, status as ContentfulStatusCode, headers)
 }
 

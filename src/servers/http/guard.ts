@@ -49,7 +49,11 @@ export function guard({ token, hosts, origins, open }: GuardOptions): Middleware
         return c.body(null, 204)
       }
     }
-    if (!open.has(url.pathname)) checkToken(c.req.header('authorization'), isToken)
+    c.set('access', { type: 'anyone' })
+    if (!open.has(url.pathname)) {
+      checkToken(c.req.header('authorization'), isToken)
+      c.set('access', { type: 'owner', through: 'token' })
+    }
     return next()
   }
 }

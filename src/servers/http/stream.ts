@@ -36,10 +36,18 @@ export async function streamRun(
   const header = await run.header()
   const records = await openRecords(run, place.cursor, header, stop.signal)
   // An `EventSource` comes back after every end; this is the way to tell it that there is no more.
-  if (framing === 'sse' && header.status !== 'running' && place.cursor.seq === header.cursor.seq && !place.view) {
+  const over = header.status !== 'running' && place.cursor.seq === header.cursor.seq && !place.view
+  if (over && framing === 'sse' && !format.waitsForEnd) {
     return c.body(null, 204, { 'Cache-Control': 'no-store', ...options.headers })
   }
-  const encoder = format.open(header, { framing, ...(compact === undefined ? {} : { compact }) })
+  const { seq } = place.cursor
+  const view = format.stateful && seq > 0 ? (place.view ?? (await run.view({ upTo: seq }))) : undefined
+  const encoder = format.open(header, {
+    framing,
+    mayReset: run.mayReset,
+    ...(compact === undefined ? {} : { compact }),
+    ...(view ? { view } : {}),
+  })
   const headers = {
     'Content-Type': encoder.contentType,
     'Cache-Control': 'no-cache, no-transform',
