@@ -64,6 +64,7 @@ export async function attempt(run: RunContext, step: number, progress: Progress)
         const reason = stopReason(done.reason, calls.length)
         const made = reason === 'tool_calls' ? calls : []
         for (const { call_id, name, input } of made) {
+          if (run.awaited.has(name)) run.inbox.expect(call_id)
           written.push({ type: 'tool.call', step, call_id, tool_call: { name, input } })
         }
         if (written.length > 0) await run.journal.append(written)

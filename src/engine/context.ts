@@ -26,6 +26,8 @@ export interface RunContext {
   readonly tools: ReadonlyMap<string, CallableTool>
   /** Tools whose calls end the run, for the caller to run them. */
   readonly handedBack: readonly ToolSpec[]
+  /** Names of the tools whose results the caller brings while the run waits. */
+  readonly awaited: ReadonlySet<string>
   readonly inbox: Inbox
   /** The conversation before this run's own messages. */
   readonly history: readonly Message[]

@@ -28,8 +28,16 @@ export interface Inbox {
   next(): WaitingMessage | undefined
   /** Takes no more; gives what was left unanswered. */
   close(): readonly WaitingMessage[]
-  /** Resolves with the caller's result; throws the signal's reason if that comes first. */
+  /** Tells that a call will be shown to the caller, whose result may come before anybody waits for it. */
+  expect(callId: string): void
+  /** Resolves with the result of an expected call; throws the signal's reason if that comes first. */
   result(callId: string, signal: AbortSignal): Promise<CallerResult>
+}
+
+interface ExpectedCall {
+  /** What came before anybody waited for it. */
+  result?: CallerResult
+  resolve?: (result: CallerResult) => void
 }
 
 /** Messages that may wait at once. */
@@ -37,7 +45,7 @@ const MOST_WAITING = 100
 
 export function openInbox(run: string): Inbox {
   const waiting: Record<WaitingMessage['kind'], WaitingMessage[]> = { steer: [], follow_up: [] }
-  const calls = new Map<string, (result: CallerResult) => void>()
+  const calls = new Map<string, ExpectedCall>()
   let closed = false
 
   function enqueue(kind: WaitingMessage['kind'], text: string): void {
@@ -69,16 +77,16 @@ export function openInbox(run: string): Inbox {
       }
       if (request.type !== 'answer') return enqueue(request.type, request.text)
       const { call_id, result, is_error } = request
-      const resolve = calls.get(call_id)
-      if (!resolve) {
+      const call = calls.get(call_id)
+      if (!call || call.result) {
         throw refusal(
           409,
           'call_unknown',
           `run ${run} does not wait for a result of ${JSON.stringify(call_id.slice(0, 80))}`,
         )
       }
-      calls.delete(call_id)
-      resolve({ result, is_error })
+      call.result = { result, is_error }
+      call.resolve?.(call.result)
     },
     get steered() {
       return waiting.steer.length > 0
@@ -92,18 +100,22 @@ export function openInbox(run: string): Inbox {
       closed = true
       return [...waiting.steer.splice(0), ...waiting.follow_up.splice(0)]
     },
+    expect(callId) {
+      calls.set(callId, {})
+    },
     result(callId, signal) {
-      return new Promise((resolve, reject) => {
-        const onAbort = () => {
-          calls.delete(callId)
-          reject(signal.reason as Error)
-        }
-        if (signal.aborted) return onAbort()
-        signal.addEventListener('abort', onAbort, { once: true })
-        calls.set(callId, (result) => {
+      const call = calls.get(callId)!
+      return new Promise<CallerResult>((resolve, reject) => {
+        const settle = (finish: () => void) => {
           signal.removeEventListener('abort', onAbort)
-          resolve(result)
-        })
+          calls.delete(callId)
+          finish()
+        }
+        const onAbort = () => settle(() => reject(signal.reason as Error))
+        call.resolve = (result) => settle(() => resolve(result))
+        signal.addEventListener('abort', onAbort)
+        if (call.result) call.resolve(call.result)
+        else if (signal.aborted) onAbort()
       })
     },
   }

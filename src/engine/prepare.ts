@@ -20,6 +20,8 @@ export interface PreparedRun {
   readonly tools: ReadonlyMap<string, CallableTool>
   /** Tools whose calls end the run, for the caller to run them. */
   readonly handedBack: readonly ToolSpec[]
+  /** Names of the tools whose results the caller brings while the run waits. */
+  readonly awaited: ReadonlySet<string>
   readonly inbox: Inbox
   readonly onInterrupt: 'fail' | 'restart'
   readonly traceparent: string | undefined
@@ -86,6 +88,7 @@ export async function prepareRun(
     history,
     tools: callerResults === 'answer' ? new Map([...allowed, ...callers]) : allowed,
     handedBack: callerResults === 'answer' ? [] : specs,
+    awaited: new Set(callerResults === 'answer' ? callers.keys() : []),
     inbox,
     onInterrupt,
     traceparent: traceparent(start.trace_id, request.parentSpanId ?? newId()),

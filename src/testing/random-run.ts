@@ -53,14 +53,16 @@ export function randomEvents(random: RandomSource, options: RandomRunOptions = {
   const count = pick.upTo(turns)
   for (let turn = 1; turn <= count; turn++) {
     notices(pick, events)
-    const kind: TurnKind = turn === 1 ? 'prompt' : pick.of(['steer', 'follow_up'])
-    events.push({ type: 'turn.start', turn, kind, message: { role: 'user', content: pick.of(texts) } })
+    events.push(turnStart(pick, turn))
     const last = step + pick.upTo(steps)
     while (step < last) {
       step++
-      reason = oneStep(pick, events, { step, rows, last: step === last })
+      // Nothing follows calls that wait for the caller.
+      const place = step < last ? 'middle' : turn < count ? 'end of turn' : 'end of run'
+      reason = oneStep(pick, events, { step, rows, place })
     }
-    events.push({ type: 'turn.end', turn, reason })
+    const steered = turn < count && reason === 'tool_calls'
+    events.push({ type: 'turn.end', turn, reason: steered ? 'steered' : reason })
   }
   notices(pick, events)
   events.push({ type: 'finish', usage: usageOf(pick), finish_reason: reason })
@@ -153,15 +155,26 @@ function notices(pick: Picker, events: RunEvent[]): void {
   }
 }
 
+function turnStart(pick: Picker, turn: number): RunEvent {
+  if (turn === 1 && pick.chance(0.2)) {
+    const call = { call_id: pick.id('call_'), name: pick.of(names) }
+    const message = { role: 'tool', ...call, content: pick.of(outcomes), is_error: pick.chance(0.2) } as const
+    return { type: 'turn.start', turn, kind: 'tool_result', message }
+  }
+  const kind: TurnKind = turn === 1 ? 'prompt' : pick.of(['steer', 'follow_up'])
+  return { type: 'turn.start', turn, kind, message: { role: 'user', content: pick.of(texts) } }
+}
+
+type StepReason = Exclude<StopReason, 'unknown'>
+
 interface StepPlace {
   readonly step: number
   readonly rows: number
-  /** Whether it is the last of its turn. */
-  readonly last: boolean
+  readonly place: 'middle' | 'end of turn' | 'end of run'
 }
 
 /** Appends one step and gives the reason its turn would have if it ended there. */
-function oneStep(pick: Picker, events: RunEvent[], { step, rows, last }: StepPlace): FinishReason {
+function oneStep(pick: Picker, events: RunEvent[], { step, rows, place }: StepPlace): StepReason {
   let attempt = pick.upTo(2)
   events.push({ type: 'step.start', step, attempt })
   let calls = content(pick, events, step, rows)
@@ -171,8 +184,9 @@ function oneStep(pick: Picker, events: RunEvent[], { step, rows, last }: StepPla
     calls = content(pick, events, step, rows)
   }
   // The caller runs its own tools: the calls of the last step may stay open.
-  const finish_reason: StopReason = last ? pick.of(['stop', 'length', 'content_filter', 'tool_calls']) : 'tool_calls'
-  if (finish_reason !== 'tool_calls' || pick.chance(0.7)) results(pick, events, step, calls)
+  const finish_reason: StepReason =
+    place === 'middle' ? 'tool_calls' : pick.of(['stop', 'length', 'content_filter', 'tool_calls'])
+  if (finish_reason !== 'tool_calls' || place !== 'end of run' || pick.chance(0.3)) results(pick, events, step, calls)
   const usage = pick.chance(0.8) ? { usage: usageOf(pick) } : {}
   events.push({ type: 'step.end', step, finish_reason, ...usage })
   return finish_reason
@@ -222,6 +236,7 @@ function otherContent(pick: Picker, step: number): StepEvent {
     }),
     () => ({ type: 'safety', step, safety: { category: 'violence', action: 'warn', score: 0.25 } }),
     () => ({ type: 'audio.delta', step, audio: { chunk: 'AAAA', format: 'audio/pcm' } }),
+    () => ({ type: 'provider.fields', step, fields: { system_fingerprint: pick.of(texts) } }),
   ])()
 }
 

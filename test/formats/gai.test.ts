@@ -22,7 +22,7 @@ const header: RunHeader = {
   durability: 'sync',
   status: 'completed',
   created_at: 1_705_311_000_000,
-  cursor: { epoch: 1, seq: 20 },
+  cursor: { epoch: 1, seq: 21 },
   title: 'What time is it?',
 }
 const framings: readonly Framing[] = ['sse', 'ndjson']
@@ -86,7 +86,7 @@ describe('the golden files', () => {
     '{"schema":"gai.events.v1","type":"text.delta","ts":1705311000050,"seq":6,"trace_id":"trace_golden","request_id":"req_golden","step":1,"text":"Hello"}',
     '{"schema":"gai.events.v1","type":"tool.call","ts":1705311000100,"seq":11,"trace_id":"trace_golden","request_id":"req_golden","step":1,"call_id":"call_1","tool_call":{"name":"test_tool","input":{"test":true}}}',
     '{"schema":"gai.events.v1","type":"tool.result","ts":1705311000120,"seq":13,"trace_id":"trace_golden","request_id":"req_golden","step":1,"call_id":"call_1","tool_result":{"success":true}}',
-    '{"schema":"gai.events.v1","type":"finish","ts":1705311000190,"seq":20,"trace_id":"trace_golden","request_id":"req_golden","provider":"test","model":"test-model","usage":{"input_tokens":10,"output_tokens":20,"total_tokens":30},"finish_reason":"stop"}',
+    '{"schema":"gai.events.v1","type":"finish","ts":1705311000190,"seq":21,"trace_id":"trace_golden","request_id":"req_golden","provider":"test","model":"test-model","usage":{"input_tokens":10,"output_tokens":20,"total_tokens":30},"finish_reason":"stop"}',
   ]
   test('the full form is the published one, with additions', () => {
     const additions =
