@@ -12,7 +12,8 @@ export type Powers = Omit<RuntimeOptions, 'log'>
  */
 export async function storeBackend(store: string, powers: Powers = { providers: {} }): Promise<Backend> {
   const log = await openLog(store)
-  const runtime = createRuntime({ ...powers, log })
+  // It lives no longer than its own question: what a daemon was asked is a daemon's to go on with.
+  const runtime = createRuntime({ ...powers, log, restart: false })
   try {
     await runtime.recover()
   } catch (error) {

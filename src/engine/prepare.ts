@@ -1,32 +1,35 @@
 import { RunletError } from '../core/error.ts'
 import type { StartEvent } from '../core/event.ts'
-import type { NewRun } from '../core/log.ts'
+import type { NewRun, RunRequest } from '../core/log.ts'
 import type { Message, ToolMessage, UserMessage } from '../core/message.ts'
-import type { Provider } from '../core/provider.ts'
+import type { Caller, ModelOptions, Provider } from '../core/provider.ts'
+import type { ToolSpec } from '../core/tool.ts'
 import { openInbox, type Inbox } from './inbox.ts'
 import type { StartRequest } from './request.ts'
 import type { RuntimeOptions } from './runtime.ts'
 import { conversation, sessionPast } from './session.ts'
 import { callerTools, type CallableTool } from './tools.ts'
-import type { ToolSpec } from '../core/tool.ts'
 
-/** A request that was checked and completed: what goes into the log, and what the engine needs besides. */
-export interface PreparedRun {
-  readonly stored: NewRun
+/** What the engine works with on one run, besides its log. */
+export interface RunParts {
   readonly providerName: string
   readonly provider: Provider
   readonly model: string
   readonly history: readonly Message[]
   readonly tools: ReadonlyMap<string, CallableTool>
-  /** Tools whose calls end the run, for the caller to run them. */
   readonly handedBack: readonly ToolSpec[]
-  /** Names of the tools whose results the caller brings while the run waits. */
   readonly awaited: ReadonlySet<string>
   readonly inbox: Inbox
+  readonly options: ModelOptions
   readonly onInterrupt: 'fail' | 'restart'
-  readonly traceparent: string | undefined
-  readonly parentSpanId: string | undefined
+  readonly caller: Caller
   readonly idempotencyScope: string
+}
+
+/** A request that was checked and completed. */
+export interface PreparedRun {
+  readonly stored: NewRun
+  readonly parts: RunParts
 }
 
 /** Checks a request against what the runtime has. Throws as `Runtime.start` says; nothing is stored here. */
@@ -40,12 +43,8 @@ export async function prepareRun(
   const past = request.sessionId === undefined ? undefined : await sessionPast(options.log, request.sessionId)
   const { providerName, provider, model } = resolveModel(request.model ?? past?.model ?? options.defaultModel, options)
   const history = conversation(past?.messages ?? [], { given, opening, system: request.system })
-  const allowed = allowedTools(request.tools ?? [], tools)
-  const { callerTools: specs = [], callerResults = 'next_run' } = request
+  const { tools: names = [], callerTools: specs = [], callerResults = 'next_run', onInterrupt = 'fail' } = request
   const runId = newId()
-  const inbox = openInbox(runId)
-  const callers = callerTools(specs, { inbox, taken: allowed })
-
   const requestId = request.requestId ?? newId()
   const { levels } = options.log
   const wanted = request.durability ?? options.durability
@@ -60,8 +59,16 @@ export async function prepareRun(
     durability: wanted !== undefined && levels.includes(wanted) ? wanted : levels[0]!,
     capabilities: provider.capabilities,
   }
-  const onInterrupt = request.onInterrupt ?? 'fail'
   const system: Message[] = request.system === undefined ? [] : [{ role: 'system', content: request.system }]
+  const stored: RunRequest = {
+    messages: [...system, ...given],
+    prompt: lastPrompt(given, opening),
+    options: request.options ?? {},
+    tools: [...new Set(names)],
+    ...(specs.length > 0 ? { caller_tools: specs } : {}),
+    ...(specs.length > 0 && callerResults === 'answer' ? { caller_results: callerResults } : {}),
+    ...(onInterrupt === 'restart' ? { on_interrupt: onInterrupt } : {}),
+  }
   return {
     stored: {
       start,
@@ -71,29 +78,50 @@ export async function prepareRun(
           : { type: 'turn.start', turn: 1, kind: 'tool_result', message: opening },
         { type: 'step.start', step: 1, attempt: 1 },
       ],
-      request: {
-        messages: [...system, ...given],
-        prompt: lastPrompt(given, opening),
-        options: request.options ?? {},
-        tools: [...allowed.keys()],
-        ...(specs.length > 0 ? { caller_tools: specs } : {}),
-        ...(specs.length > 0 && callerResults === 'answer' ? { caller_results: callerResults } : {}),
-        ...(onInterrupt === 'restart' ? { on_interrupt: onInterrupt } : {}),
-      },
+      request: stored,
       ...(request.idempotency ? { claim: request.idempotency } : {}),
     },
-    providerName,
-    provider,
-    model,
-    history,
-    tools: callerResults === 'answer' ? new Map([...allowed, ...callers]) : allowed,
-    handedBack: callerResults === 'answer' ? [] : specs,
-    awaited: new Set(callerResults === 'answer' ? callers.keys() : []),
-    inbox,
-    onInterrupt,
-    traceparent: traceparent(start.trace_id, request.parentSpanId ?? newId()),
-    parentSpanId: request.parentSpanId,
-    idempotencyScope: request.idempotency?.key ?? requestId,
+    parts: {
+      providerName,
+      provider,
+      model,
+      history,
+      ...toolParts(runId, stored, tools),
+      options: stored.options,
+      onInterrupt,
+      caller: callerOf(start, request.parentSpanId ?? newId(), request.sampled),
+      idempotencyScope: request.idempotency?.key ?? requestId,
+    },
+  }
+}
+
+/** Which tools a run has, and who runs them. Throws `invalid_request` with reason `tool_unknown` or `bad_tool`. */
+export function toolParts(
+  run: string,
+  { tools: names, caller_tools: specs = [], caller_results }: RunRequest,
+  tools: ReadonlyMap<string, CallableTool>,
+): Pick<RunParts, 'tools' | 'handedBack' | 'awaited' | 'inbox'> {
+  const inbox = openInbox(run)
+  const allowed = allowedTools(names, tools)
+  const callers = callerTools(specs, { inbox, taken: allowed })
+  if (caller_results !== 'answer') return { inbox, tools: allowed, handedBack: specs, awaited: new Set() }
+  return { inbox, tools: new Map([...allowed, ...callers]), handedBack: [], awaited: new Set(callers.keys()) }
+}
+
+/** On whose behalf a run calls its model. The trace is told where its id is one of W3C Trace Context, as ours are. */
+export function callerOf(
+  { run_id, session_id, request_id, trace_id }: StartEvent,
+  span: string,
+  sampled = true,
+): Caller {
+  const trace = trace_id.replaceAll('-', '')
+  const parent = span.replaceAll('-', '').slice(-16)
+  const traced = /^[0-9a-f]{32}$/.test(trace) && /^[0-9a-f]{16}$/.test(parent)
+  return {
+    runId: run_id,
+    sessionId: session_id,
+    requestId: request_id,
+    ...(traced ? { traceparent: `00-${trace}-${parent}-${sampled ? '01' : '00'}` } : {}),
   }
 }
 
@@ -120,13 +148,6 @@ function split({ prompt, messages = [] }: StartRequest): {
 function lastPrompt(given: readonly Message[], opening: UserMessage | ToolMessage): string {
   if (opening.role === 'user') return opening.content
   return given.findLast((message) => message.role === 'user')?.content ?? ''
-}
-
-/** For the provider's own tracing; nothing where the trace id is not one of W3C Trace Context. */
-function traceparent(traceId: string, span: string): string | undefined {
-  const trace = traceId.replaceAll('-', '')
-  const parent = span.replaceAll('-', '').slice(-16)
-  return /^[0-9a-f]{32}$/.test(trace) && /^[0-9a-f]{16}$/.test(parent) ? `00-${trace}-${parent}-01` : undefined
 }
 
 function resolveModel(

@@ -39,4 +39,6 @@ export interface StartRequest {
   readonly traceId?: string
   /** The span, in `traceId`, of whoever asks: 16 hexadecimal digits. */
   readonly parentSpanId?: string
+  /** Whether whoever asks records that trace; providers are told the same. Default true. */
+  readonly sampled?: boolean
 }

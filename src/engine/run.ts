@@ -10,12 +10,14 @@ import { estimateUsage, noUsage } from './usage.ts'
  * a provider, a tool or a bug throws becomes the run's ending here. Never throws; when even the ending cannot be
  * written, it is reported, and whoever opens the store next ends the run.
  */
-export async function driveRun(run: RunContext): Promise<void> {
+export async function driveRun(run: RunContext, place: RunPlace = beginning): Promise<void> {
   let ending: TerminalEvent
   try {
-    const finish_reason = await runTurns(run)
+    if (place.opening.length > 0) await run.journal.append(place.opening)
+    const finish_reason = await runTurns(run, place)
     ending = { type: 'finish', usage: run.journal.view.usage ?? noUsage, finish_reason }
   } catch (thrown) {
+    if (isHandedOver(run)) return
     ending = endingAfter(run, thrown)
   }
   await tellUnanswered(run)
@@ -31,10 +33,37 @@ export async function driveRun(run: RunContext): Promise<void> {
   }
 }
 
-/** The turn that began the run, and one for each message that came meanwhile. */
-async function runTurns(run: RunContext): Promise<FinishReason> {
-  let firstStep = 1
-  for (let turn = 1; ; turn++) {
+/** Where the work on a run begins. */
+export interface RunPlace {
+  readonly turn: number
+  readonly step: number
+  /** What is to be written before; the step is then open. */
+  readonly opening: readonly RunEvent[]
+}
+
+/** Behind what a run is created with. */
+const beginning: RunPlace = { turn: 1, step: 1, opening: [] }
+
+/**
+ * A run that may be done again goes on in the process that comes after this one, which finds it without an owner. What
+ * waits in its inbox is not in the log, so it is lost with this process.
+ */
+function isHandedOver(run: RunContext): boolean {
+  const stop: unknown = run.signal.reason
+  if (!run.signal.aborted || !(stop instanceof Stop) || stop.cause !== 'shutdown') return false
+  if (run.onInterrupt !== 'restart' || run.durability === 'memory') return false
+  run.report({
+    level: 'info',
+    code: 'handed_over',
+    message: 'the next process that opens this store goes on with the run',
+  })
+  return true
+}
+
+/** The turn that is open, and one for each message that came meanwhile. */
+async function runTurns(run: RunContext, place: RunPlace): Promise<FinishReason> {
+  let firstStep = place.step
+  for (let turn = place.turn; ; turn++) {
     const { reason, step } = await runTurn(run, turn, firstStep)
     run.signal.throwIfAborted()
     const end: RunEvent = { type: 'turn.end', turn, reason }

@@ -1,25 +1,21 @@
 import type { Batch } from '../core/batch.ts'
 import { systemClock, type Clock } from '../core/clock.ts'
-import type { Epoch } from '../core/cursor.ts'
 import { RunletError, toRunletError } from '../core/error.ts'
 import type { Durability, RunEvent, RunId, StartEvent } from '../core/event.ts'
-import { emptyView, fold, type RunView } from '../core/fold.ts'
+import type { RunView } from '../core/fold.ts'
 import type { Claimed, ControlRequest, Gap, ListQuery, Log, ReadOptions, RunHeader, StoredRun } from '../core/log.ts'
 import type { AssistantMessage } from '../core/message.ts'
-import { orderCheck } from '../core/order.ts'
 import type { ModelInfo, Provider } from '../core/provider.ts'
 import type { Tool } from '../core/tool.ts'
 import { found, runHandle } from './handle.ts'
 import { idSource } from './id.ts'
-import type { Inbox } from './inbox.ts'
-import { openJournal } from './journal.ts'
 import { defaultLimits, type Limits } from './limits.ts'
-import { prepareRun, type PreparedRun } from './prepare.ts'
-import { endOrphans } from './recover.ts'
+import { liveRuns } from './live.ts'
+import { prepareRun } from './prepare.ts'
+import { adoptOrphans, type Orphan } from './recover.ts'
 import type { StartRequest } from './request.ts'
-import { driveRun } from './run.ts'
+import { prepareRestart } from './restart.ts'
 import { runInProgress } from './session.ts'
-import { Stop } from './stop.ts'
 import { callableTools } from './tools.ts'
 
 /** Starts, finds, cancels and lists runs. What it is handed here is all that it knows of the world. */
@@ -50,9 +46,15 @@ export interface Runtime {
   list(query?: ListQuery): Promise<RunHeader[]>
   /** Every model that the providers tell of, as `provider/model`, and what each provider answered instead. */
   models(options?: { readonly signal?: AbortSignal }): Promise<ProviderModels[]>
-  /** Ends runs whose owner is dead, with `error{internal, owner_lost}`. `start` waits for the first of these by itself. */
+  /**
+   * Sees to runs whose owner is dead: goes on with those that were started with `onInterrupt: 'restart'`, and ends the
+   * others with `error{internal, owner_lost}`. `start` waits for the first of these by itself. Returns their headers.
+   */
   recover(): Promise<RunHeader[]>
-  /** Waits at most `waitMs` (default 0) for the runs of this process, stops the others, and closes the log. */
+  /**
+   * Waits at most `waitMs` (default 0) for the runs of this process, stops the others, and closes the log. Those that may
+   * be done again are left, without an end, to the process that comes next.
+   */
   close(options?: { readonly waitMs?: number }): Promise<void>
 }
 
@@ -69,6 +71,8 @@ export interface RuntimeOptions {
   /** Default: the strongest level that the log can keep. */
   readonly durability?: Durability
   readonly limits?: Partial<Limits>
+  /** False: runs of dead processes that may be done again are left to another one. Default true. */
+  readonly restart?: boolean
   /** Default: the machine's. */
   readonly clock?: Clock
   /** Told of what no client may see: causes of internal errors, late tool output. Default: nothing is done with it. */
@@ -86,6 +90,8 @@ export interface Appended {
   readonly appendMs: number
   /** The span of whoever asked for the run, where it was told: 16 hexadecimal digits. */
   readonly parentSpanId?: string
+  /** Whether whoever asked records its trace, where that was told. */
+  readonly sampled?: boolean
 }
 
 /** What a run can be handed while it is at work. */
@@ -132,28 +138,20 @@ export interface Diagnostic {
   readonly cause?: unknown
 }
 
-/** A run that this process is working on. */
-interface LiveRun {
-  readonly stop: AbortController
-  readonly inbox: Inbox
-  /** Settles, never rejects, when the terminal event is written. */
-  readonly ended: Promise<void>
-}
-
 /** Puts providers, a log and tools together. Throws `invalid_request` with reason `bad_tool`. */
 export function createRuntime(options: RuntimeOptions): Runtime {
   const { log, providers, clock = systemClock, onDiagnostic = () => {} } = options
   const limits: Limits = { ...defaultLimits, ...options.limits }
   const tools = callableTools(options.tools ?? [])
   const newId = idSource(clock)
-  const live = new Map<RunId, LiveRun>()
+  const live = liveRuns({ log, limits, clock, onDiagnostic, observe: options.observe })
   /** Sessions with a start under way, so that two requests at once do not both find the session idle. */
   const starting = new Map<string, Promise<unknown>>()
   let closing = false
   let recovered: Promise<unknown> | undefined
   const stopListening = log.onRequest((run, request) => {
     const here = live.get(run)
-    if (request.type === 'cancel') return here?.stop.abort(new Stop('cancel', request.reason))
+    if (request.type === 'cancel') return here?.cancel(request.reason)
     try {
       here?.inbox.accept(request)
     } catch (thrown) {
@@ -162,61 +160,21 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       onDiagnostic({ level: 'info', code: reason, message, run_id: run })
     }
   })
-  const watchers = new Set<(header: RunHeader) => void>()
 
-  async function tellWatchers(run: RunId): Promise<void> {
-    if (watchers.size === 0) return
-    const stored = await log.find(run)
-    for (const watcher of watchers) if (stored) watcher(stored.header)
+  async function restart(orphan: Orphan): Promise<boolean> {
+    const prepared = await prepareRestart(orphan, options, tools, newId)
+    const { start } = orphan.past.view
+    if (!prepared || !start) return false
+    live.work(prepared.parts, {
+      start: { type: 'start', ...start },
+      epoch: orphan.epoch,
+      past: orphan.past.entries,
+      place: prepared.place,
+    })
+    return true
   }
 
-  function work(prepared: PreparedRun, epoch: Epoch): void {
-    const { start, events } = prepared.stored
-    const begun = [start, ...events]
-    const order = orderCheck()
-    for (const event of begun) order.accept(event)
-    const view = fold(
-      emptyView,
-      begun.map((event, i) => ({ seq: i + 1, ts: 0, event })),
-    )
-    const stop = new AbortController()
-    const { run_id, session_id, request_id, trace_id } = start
-    const { parentSpanId } = prepared
-    const tell = (written: readonly RunEvent[], appendMs: number) =>
-      options.observe?.({ start, events: written, appendMs, ...(parentSpanId === undefined ? {} : { parentSpanId }) })
-    tell(begun, 0)
-    const ended = driveRun({
-      id: run_id,
-      caller: {
-        runId: run_id,
-        sessionId: session_id,
-        requestId: request_id,
-        ...(prepared.traceparent === undefined ? {} : { traceparent: prepared.traceparent }),
-      },
-      journal: openJournal({ log, run: run_id, epoch, order, view, onAppended: options.observe && tell }),
-      signal: stop.signal,
-      options: prepared.stored.request.options,
-      limits,
-      clock,
-      report: (diagnostic) => onDiagnostic({ ...diagnostic, run_id, request_id, trace_id }),
-      ...prepared,
-    }).finally(() => live.delete(run_id))
-    live.set(run_id, { stop, inbox: prepared.inbox, ended })
-    whenWritten(ended, run_id)
-  }
-
-  /** Tells of a run's beginning and, once it is written, of its end. */
-  function whenWritten(ended: Promise<void>, run: RunId): void {
-    const failed = (cause: unknown) =>
-      onDiagnostic({
-        level: 'error',
-        code: 'watch_failed',
-        message: `the state of run ${run} could not be read`,
-        cause,
-      })
-    void tellWatchers(run).catch(failed)
-    void ended.then(() => tellWatchers(run)).catch(failed)
-  }
+  const recover = () => adoptOrphans(log, options.restart === false ? undefined : restart)
 
   async function begin(request: StartRequest): Promise<Run> {
     // Before the request is judged: a repeated one joins its run, which may be what keeps its session busy.
@@ -225,8 +183,15 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     const prepared = await prepareRun(request, options, tools, newId)
     const created = await log.create(prepared.stored)
     if (created.type !== 'created') return joined(created)
-    work(prepared, created.cursor.epoch)
-    return handle(await found(log, prepared.stored.start.run_id), false)
+    const { start, events } = prepared.stored
+    live.work(prepared.parts, {
+      start,
+      epoch: created.cursor.epoch,
+      past: [start, ...events].map((event, i) => ({ seq: i + 1, ts: 0, event })),
+      parentSpanId: request.parentSpanId,
+      sampled: request.sampled,
+    })
+    return handle(await found(log, start.run_id), false)
   }
 
   async function joined({ type, run }: Claimed): Promise<Run> {
@@ -243,7 +208,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const runtime: Runtime = {
     async start(request) {
       if (closing) throw closed()
-      await (recovered ??= endOrphans(log))
+      await (recovered ??= recover())
       const session = request.sessionId
       if (session === undefined) return begin(request)
       // The start under way may be of the very same request, which is then to be joined.
@@ -257,7 +222,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     async cancel(run, { reason = 'asked for by a client' } = {}) {
       const here = live.get(run)
       if (here) {
-        here.stop.abort(new Stop('cancel', reason))
+        here.cancel(reason)
         await here.ended
       } else if ((await found(log, run)).header.status === 'running') {
         await cancelElsewhere(run, reason)
@@ -270,10 +235,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       if ((await found(log, run)).header.status !== 'running') throw notRunning(run)
       await log.send(run, request)
     },
-    watch(callback) {
-      watchers.add(callback)
-      return () => void watchers.delete(callback)
-    },
+    watch: (callback) => live.watch(callback),
     list: (query) => log.list(query),
     models: ({ signal = AbortSignal.timeout(MODELS_TIMEOUT_MS) } = {}) =>
       Promise.all(
@@ -286,18 +248,17 @@ export function createRuntime(options: RuntimeOptions): Runtime {
         }),
       ),
     recover: () => {
-      const ended = endOrphans(log)
-      recovered ??= ended
-      return ended
+      const adopted = recover()
+      recovered ??= adopted
+      return adopted
     },
-    async close({ waitMs = 0 } = {}) {
+    async drain({ waitMs = 0 } = {}) {
       closing = true
+      await live.close(waitMs)
+    },
+    async close(options) {
+      await runtime.drain(options)
       stopListening()
-      const runs = [...live.values()]
-      const ended = Promise.all(runs.map((run) => run.ended))
-      if (waitMs > 0) await Promise.race([ended, new Promise<void>((resolve) => void clock.after(waitMs, resolve))])
-      for (const { stop } of runs) stop.abort(new Stop('shutdown', 'the process is stopping'))
-      await ended
       await log.close()
     },
   }
@@ -305,7 +266,11 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   async function cancelElsewhere(run: RunId, reason: string): Promise<void> {
     const orphans = await log.orphans()
     if (orphans.some(({ run_id }) => run_id === run)) {
-      await endOrphans(log)
+      // Where it goes on after all, it can be told to stop.
+      await recover()
+      const here = live.get(run)
+      here?.cancel(reason)
+      await here?.ended
       return
     }
     await log.send(run, { type: 'cancel', reason })
@@ -337,5 +302,6 @@ const notRunning = (run: RunId) =>
 const closed = () =>
   new RunletError('provider_unavailable', {
     reason: 'shutting_down',
-    message: 'this Runlet is shutting down and takes no new runs; start it again',
+    message: 'this Runlet is shutting down and takes no new runs; ask again when it is back',
+    retryAfterMs: 5_000,
   })

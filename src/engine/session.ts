@@ -1,5 +1,6 @@
 import { Batch } from '../core/batch.ts'
 import { RunletError, isExpired } from '../core/error.ts'
+import type { RunId } from '../core/event.ts'
 import { emptyView, fold, type RunView } from '../core/fold.ts'
 import type { Log } from '../core/log.ts'
 import type { Message, SystemMessage, ToolMessage } from '../core/message.ts'
@@ -14,12 +15,24 @@ export interface SessionPast {
 
 /**
  * Folds a session from the log. Runs that failed before the model said anything are left out, so that a prompt that is
- * sent again does not stand there twice. Throws `not_found` with reason `session_unknown`, and `invalid_request` 409
- * with reason `run_in_progress` while a run of the session is going on.
+ * sent again does not stand there twice. With `before`, only what came before that run of it. Throws `not_found` with
+ * reason `session_unknown`, and `invalid_request` 409 with reason `run_in_progress` while a run of the session is going
+ * on.
  */
-export async function sessionPast(log: Log, sessionId: string): Promise<SessionPast> {
-  const headers = (await log.list({ session_id: sessionId, limit: 1000 })).toReversed()
-  const last = headers.at(-1)
+export async function sessionPast(
+  log: Log,
+  sessionId: string,
+  { before }: { readonly before?: RunId } = {},
+): Promise<SessionPast> {
+  const all = (await log.list({ session_id: sessionId, limit: 1000 })).toReversed()
+  const headers =
+    before === undefined
+      ? all
+      : all.slice(
+          0,
+          all.findIndex(({ run_id }) => run_id === before),
+        )
+  const last = all.at(-1)
   if (!last) {
     throw new RunletError('not_found', {
       reason: 'session_unknown',

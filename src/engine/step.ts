@@ -30,6 +30,8 @@ export async function runStep(run: RunContext, step: number): Promise<StepEnd> {
 /** Tries until the model has answered, as often and as long as `retry.ts` allows. */
 async function answerOf(run: RunContext, step: number): Promise<Answer> {
   const { attempts } = run.limits
+  // A run that another process began has made attempts there.
+  const before = (run.journal.view.step?.attempt ?? 1) - 1
   for (let n = 1; ; n++) {
     const progress: Progress = { shown: false }
     try {
@@ -41,7 +43,7 @@ async function answerOf(run: RunContext, step: number): Promise<Answer> {
       const delayMs = mayRepeat ? retryDelayMs(error, { attempt: n, attempts }) : undefined
       if (delayMs === undefined) throw error
       const { reason } = error
-      if (progress.shown) await run.journal.append([{ type: 'step.reset', step, attempt: n + 1, reason }])
+      if (progress.shown) await run.journal.append([{ type: 'step.reset', step, attempt: before + n + 1, reason }])
       const message = retryMessage(run.providerName, error, { attempt: n + 1, attempts, delayMs })
       await run.journal.append([{ type: 'warning', code: 'provider_retry', message, cause: error.code }])
       await sleep(run.clock, delayMs, run.signal)

@@ -1,4 +1,4 @@
-import type { StopReason, TurnReason } from '../core/event.ts'
+import type { FinishReason, StopReason, TurnReason } from '../core/event.ts'
 import type { RunContext } from './context.ts'
 import { runStep } from './step.ts'
 
@@ -29,6 +29,6 @@ export async function runTurn(run: RunContext, turn: number, firstStep: number):
 }
 
 /** A model that stopped for a reason we do not know has stopped: its end mark was seen. */
-function turnReason(reason: Exclude<StopReason, 'tool_calls'>): TurnReason {
+export function turnReason(reason: Exclude<StopReason, 'tool_calls'>): FinishReason {
   return reason === 'unknown' ? 'stop' : reason
 }
