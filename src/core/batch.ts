@@ -4,7 +4,8 @@ import { lineOf, parseLine } from './line.ts'
 
 /**
  * Entries of one run that were appended together: the unit in which everything moves. Immutable; what is derived
- * from it (its lines, its entries, a format's encoding) is made on first use and shared by every reader.
+ * from it (its lines, its entries, a format's encoding) is made on first use and shared by every reader. Who keeps
+ * batches for long can `condense` them: then only the lines are held, and the rest is made again for who asks.
  */
 export class Batch {
   readonly type = 'batch'
@@ -17,6 +18,9 @@ export class Batch {
   #entries: readonly Entry[] | undefined
   #lines: string | undefined
   #encodings: Map<string, Uint8Array> | undefined
+  /** Of a condensed batch: its encodings, as long as there is room. */
+  #loose: WeakRef<Map<string, Uint8Array>> | undefined
+  #condensed = false
 
   private constructor(place: BatchPlace, entries: readonly Entry[] | undefined, lines: string | undefined) {
     this.run = place.run
@@ -38,8 +42,23 @@ export class Batch {
     return new Batch(place, undefined, lines)
   }
 
+  /** Neighbours of one epoch, as one condensed batch. At least one, in order, without a hole. */
+  static joined(batches: readonly Batch[]): Batch {
+    const { run, epoch, first } = batches[0]!
+    let lines = ''
+    for (const batch of batches) lines += batch.lines
+    // Searching makes one string of the chain of pieces, which can then be let go.
+    lines.indexOf('\n')
+    const joined = new Batch({ run, epoch, first, last: batches.at(-1)!.last }, undefined, lines)
+    joined.#condensed = true
+    return joined
+  }
+
   get entries(): readonly Entry[] {
-    return (this.#entries ??= this.#lines!.split('\n').slice(0, -1).map(parseLine))
+    if (this.#entries) return this.#entries
+    const entries = this.#lines!.split('\n').slice(0, -1).map(parseLine)
+    if (!this.#condensed) this.#entries = entries
+    return entries
   }
 
   /** The entries as stored: one line each, each ended by LF. */
@@ -54,12 +73,27 @@ export class Batch {
 
   /** The bytes that `encode` makes of this batch, made once per `key` for all readers. */
   encoded(key: string, encode: (batch: Batch) => Uint8Array): Uint8Array {
-    const known = this.#encodings?.get(key)
+    let encodings = this.#encodings ?? this.#loose?.deref()
+    const known = encodings?.get(key)
     if (known) return known
     const bytes = encode(this)
-    this.#encodings ??= new Map()
-    this.#encodings.set(key, bytes)
+    if (!encodings) {
+      encodings = new Map()
+      if (this.#condensed) this.#loose = new WeakRef(encodings)
+      else this.#encodings = encodings
+    }
+    encodings.set(key, bytes)
     return bytes
+  }
+
+  /** Lets go of all that can be made again from the lines. */
+  condense(): void {
+    if (this.#condensed) return
+    this.#lines = this.lines
+    this.#condensed = true
+    this.#entries = undefined
+    if (this.#encodings) this.#loose = new WeakRef(this.#encodings)
+    this.#encodings = undefined
   }
 
   /** The part after `seq`, which lies inside this batch: what a reader gets whose cursor is not at a border. */

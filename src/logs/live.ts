@@ -1,4 +1,4 @@
-import type { Batch } from '../core/batch.ts'
+import { Batch } from '../core/batch.ts'
 import type { RunletError } from '../core/error.ts'
 import type { RunId } from '../core/event.ts'
 
@@ -11,8 +11,14 @@ export interface Waiter {
   fail(error: RunletError): void
 }
 
-/** So many batches are kept whatever their size: readers that are serving the last one do not fall behind for that. */
+/**
+ * So many batches are kept whatever their size, and as they are: readers that are serving the last one do not fall
+ * behind for that. Older ones are condensed; a thousand runs at the pace of a model are mostly tails.
+ */
 const LATEST_BATCHES = 4
+
+/** A log that keeps everything joins so many condensed batches into one: most runs come a token at a time. */
+const JOINED_BATCHES = 64
 
 /**
  * The growing end of one run: its latest batches, and those who wait for more. It hands out what it has and forgets
@@ -34,6 +40,8 @@ export class LiveRun {
   #tail: (Batch | undefined)[] = []
   /** Index of the oldest batch in `#tail` that is still kept. */
   #oldest = 0
+  /** Index of the oldest batch that is not joined with others. */
+  #loose = 0
   readonly #waiting = new Set<Waiter>()
 
   constructor(run: RunId, last: number, maxChars: number) {
@@ -56,6 +64,7 @@ export class LiveRun {
   /** Makes a batch, which follows `last`, visible to all readers, and wakes those who wait. */
   publish(batch: Batch, { stored = true, ended = false } = {}): void {
     this.#tail.push(batch)
+    this.#condense()
     // Making the lines costs time and space, which a log that keeps everything can leave to those who read them.
     if (this.#maxChars !== Infinity) this.#chars += batch.lines.length
     this.last = batch.last
@@ -132,6 +141,7 @@ export class LiveRun {
   clear(): void {
     this.#tail = []
     this.#oldest = 0
+    this.#loose = 0
     this.#chars = 0
   }
 
@@ -141,6 +151,23 @@ export class LiveRun {
     const waiting = [...this.#waiting]
     this.#waiting.clear()
     for (const waiter of waiting) tell(waiter)
+  }
+
+  /** What is no longer among the latest is kept in less space. */
+  #condense(): void {
+    const tail = this.#tail
+    const end = tail.length - LATEST_BATCHES
+    if (end <= 0) return
+    tail[end - 1]?.condense()
+    if (this.#maxChars !== Infinity) return
+    const from = this.#loose
+    const { epoch } = tail[from]!
+    // A batch has one epoch.
+    const turn = tail[end - 1]!.epoch !== epoch
+    if (end - from < JOINED_BATCHES && !turn) return
+    const to = turn ? end - 1 : end
+    if (to - from > 1) tail.splice(from, to - from, Batch.joined(tail.slice(from, to) as Batch[]))
+    this.#loose = from + 1
   }
 
   #forget(): void {

@@ -52,6 +52,32 @@ describe('a batch', () => {
   })
 })
 
+describe('a condensed batch', () => {
+  test('is what it was before, from its lines alone', () => {
+    const batch = Batch.of('run', 1, entries)
+    batch.condense()
+    expect([batch.run, batch.epoch, batch.first, batch.last, batch.lines]).toEqual(['run', 1, 1, 4, lines])
+    expect(batch.entries).toEqual(entries)
+    expect(batch.entries).not.toBe(batch.entries)
+    expect(batch.after(2).entries).toEqual(entries.slice(2))
+  })
+
+  test('still shares an encoding among those who ask at once', () => {
+    const batch = Batch.of('run', 1, entries)
+    batch.condense()
+    let made = 0
+    const encode = () => new Uint8Array([++made])
+    expect(batch.encoded('x', encode)).toBe(batch.encoded('x', encode))
+    expect(made).toBe(1)
+  })
+
+  test('may be several batches joined', () => {
+    const joined = Batch.joined([Batch.of('run', 1, entries.slice(0, 1)), Batch.of('run', 1, entries.slice(1))])
+    expect([joined.first, joined.last, joined.epoch, joined.lines]).toEqual([1, 4, 1, lines])
+    expect(joined.entries).toEqual(entries)
+  })
+})
+
 describe('the part after a cursor', () => {
   for (const [name, batch] of [
     ['a batch just made', Batch.of('run', 1, entries)],

@@ -115,3 +115,20 @@ test('who waits is told of an end, of a failure, and to look again', () => {
     expect(live.waiting).toBe(expected.length === 0 ? 1 : 0)
   }
 })
+
+test('a run that keeps everything keeps its past in few batches, each of one epoch', () => {
+  const live = new LiveRun('run-1', 0, Infinity)
+  for (let n = 0; n < 1000; n++) {
+    const { last } = live
+    const entry = { seq: last + 1, ts: 1, event: token(last + 1) }
+    live.publish(Batch.of('run-1', n < 500 ? 1 : 2, [entry]))
+  }
+  expect(live.batches.length).toBeLessThan(100)
+  expect(live.batches.flatMap(({ entries }) => entries.map(({ seq }) => seq))).toEqual(
+    Array.from({ length: 1000 }, (_, i) => i + 1),
+  )
+  expect(
+    live.batches.filter(({ epoch, first, last }) => first <= 500 !== last <= 500 || epoch !== (first <= 500 ? 1 : 2)),
+  ).toEqual([])
+  for (let seq = 1; seq <= 1000; seq++) expect(live.find(seq)!.first <= seq && live.find(seq)!.last >= seq).toBe(true)
+})
