@@ -52,6 +52,7 @@ export interface LiveRunsOptions {
 export function liveRuns({ log, limits, clock, onDiagnostic, observe }: LiveRunsOptions): LiveRuns {
   const live = new Map<RunId, LiveRun & { readonly stop: AbortController }>()
   const watchers = new Set<(header: RunHeader) => void>()
+  let stopping = false
 
   async function tellWatchers(run: RunId): Promise<void> {
     if (watchers.size === 0) return
@@ -94,6 +95,8 @@ export function liveRuns({ log, limits, clock, onDiagnostic, observe }: LiveRuns
         place,
       ).finally(() => live.delete(run_id))
       const cancel = (reason: string) => stop.abort(new Stop('cancel', reason))
+      // It was being begun when the closing began.
+      if (stopping) stop.abort(shutdown())
       live.set(run_id, { inbox: parts.inbox, stop, ended, cancel })
       void tellWatchers(run_id)
       void ended.then(() => tellWatchers(run_id))
@@ -117,8 +120,11 @@ export function liveRuns({ log, limits, clock, onDiagnostic, observe }: LiveRuns
           })
         })
       }
-      for (const { stop } of live.values()) stop.abort(new Stop('shutdown', 'the process is stopping'))
+      stopping = true
+      for (const { stop } of live.values()) stop.abort(shutdown())
       await ended()
     },
   }
 }
+
+const shutdown = () => new Stop('shutdown', 'the process is stopping')

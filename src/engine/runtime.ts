@@ -44,6 +44,8 @@ export interface Runtime {
   watch(callback: (header: RunHeader) => void): () => void
   /** Newest first. */
   list(query?: ListQuery): Promise<RunHeader[]>
+  /** What a request may name besides the models of the providers. */
+  readonly choices: Choices
   /** Every model that the providers tell of, as `provider/model`, and what each provider answered instead. */
   models(options?: { readonly signal?: AbortSignal }): Promise<ProviderModels[]>
   /**
@@ -52,9 +54,12 @@ export interface Runtime {
    */
   recover(): Promise<RunHeader[]>
   /**
-   * Waits at most `waitMs` (default 0) for the runs of this process, stops the others, and closes the log. Those that may
-   * be done again are left, without an end, to the process that comes next.
+   * Takes no new runs, waits at most `waitMs` (default 0) for those of this process, and stops the others. Those that may
+   * be done again are left, without an end, to the process that comes next. What is stored can still be read, so that
+   * whoever follows a run sees its end.
    */
+  drain(options?: { readonly waitMs?: number }): Promise<void>
+  /** Drains, and closes the log. */
   close(options?: { readonly waitMs?: number }): Promise<void>
 }
 
@@ -120,6 +125,13 @@ export interface Run {
   send(request: RunInput): Promise<void>
 }
 
+/** Short names of models, the model of requests that name none, and tools. */
+export interface Choices {
+  readonly aliases: Readonly<Record<string, string>>
+  readonly defaultModel?: string
+  readonly tools: readonly Pick<Tool, 'name' | 'description'>[]
+}
+
 export interface ProviderModels {
   /** The name before the slash. */
   readonly provider: string
@@ -147,6 +159,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const live = liveRuns({ log, limits, clock, onDiagnostic, observe: options.observe })
   /** Sessions with a start under way, so that two requests at once do not both find the session idle. */
   const starting = new Map<string, Promise<unknown>>()
+  /** Starts under way. */
+  const beginning = new Set<Promise<unknown>>()
   let closing = false
   let recovered: Promise<unknown> | undefined
   const stopListening = log.onRequest((run, request) => {
@@ -176,7 +190,15 @@ export function createRuntime(options: RuntimeOptions): Runtime {
 
   const recover = () => adoptOrphans(log, options.restart === false ? undefined : restart)
 
-  async function begin(request: StartRequest): Promise<Run> {
+  /** Begins a run that a closing waits for: what is in the log has to be worked on, or ended. */
+  function begin(request: StartRequest): Promise<Run> {
+    if (closing) throw closed()
+    const begun = create(request).finally(() => beginning.delete(begun))
+    beginning.add(begun)
+    return begun
+  }
+
+  async function create(request: StartRequest): Promise<Run> {
     // Before the request is judged: a repeated one joins its run, which may be what keeps its session busy.
     const taken = request.idempotency && (await log.claimed(request.idempotency))
     if (taken) return joined(taken)
@@ -237,6 +259,11 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     },
     watch: (callback) => live.watch(callback),
     list: (query) => log.list(query),
+    choices: {
+      aliases: options.aliases ?? {},
+      ...(options.defaultModel === undefined ? {} : { defaultModel: options.defaultModel }),
+      tools: (options.tools ?? []).map(({ name, description }) => ({ name, description })),
+    },
     models: ({ signal = AbortSignal.timeout(MODELS_TIMEOUT_MS) } = {}) =>
       Promise.all(
         Object.entries(providers).map(async ([name, provider]): Promise<ProviderModels> => {
@@ -254,6 +281,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     },
     async drain({ waitMs = 0 } = {}) {
       closing = true
+      await Promise.allSettled(beginning)
       await live.close(waitMs)
     },
     async close(options) {

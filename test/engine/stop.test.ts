@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { RunletError } from '../../src/core/error.ts'
+import type { Log } from '../../src/core/log.ts'
 import { textOf } from '../../src/core/message.ts'
 import type { Tool } from '../../src/core/tool.ts'
-import { says, type ScriptLine } from '../../src/testing/scripted-provider.ts'
+import { createRuntime } from '../../src/engine/runtime.ts'
+import { memoryLog } from '../../src/logs/memory.ts'
+import { says, scriptedProvider, type ScriptLine } from '../../src/testing/scripted-provider.ts'
 import { entriesOf, eventsOf, gate, lab, storyOf } from './lab.ts'
 
 const begun: ScriptLine = [{ type: 'start', model: 'm' }]
@@ -173,5 +176,28 @@ describe('closing', () => {
       { type: 'error', error: { code: 'internal', reason: 'shutdown', temporary: true } },
     ])
     await expect(runtime.start({ prompt: 'y' })).rejects.toMatchObject({ reason: 'shutting_down' })
+  })
+
+  test('waits for a run that is just being begun, and ends it too', async () => {
+    const gateOpen = gate()
+    const log = memoryLog()
+    const slow: Log = {
+      ...log,
+      async create(run) {
+        const created = await log.create(run)
+        await gateOpen.promise
+        return created
+      },
+    }
+    const provider = scriptedProvider([[begun, part, 'hang']])
+    const runtime = createRuntime({ providers: { lab: provider }, log: slow, defaultModel: 'lab/m' })
+    const start = runtime.start({ prompt: 'x' })
+    await new Promise((resolve) => void setImmediate(resolve))
+    const closed = runtime.close()
+    gateOpen.open()
+    await closed
+    const { id } = await start
+    expect((await log.find(id))?.header).toMatchObject({ status: 'failed', error: { reason: 'shutdown' } })
+    expect(provider.active).toBe(0)
   })
 })
