@@ -55,6 +55,8 @@ export const jobs = {
   'micro.bare-error': async () => (await micro()).bareError,
   'micro.run-id': async () => (await micro()).runId,
   'micro.fold': async () => (await micro()).folding,
+  'micro.metrics': async () => (await micro()).metrics(),
+  'micro.metrics.single': async () => (await micro()).metrics(1),
 } as const satisfies Record<string, () => Promise<Job>>
 
 export type JobName = keyof typeof jobs

@@ -8,14 +8,15 @@ import type { ProviderEvent } from '../../src/core/provider.ts'
 import { idSource } from '../../src/engine/id.ts'
 import { gai } from '../../src/formats/gai.ts'
 import { memoryLog } from '../../src/logs/memory.ts'
+import { createMetrics } from '../../src/observe/metrics.ts'
 import { chatAnswer } from '../../src/providers/openai-chat/answer.ts'
 import { chatError } from '../../src/providers/openai-chat/errors.ts'
 import { callIds } from '../../src/providers/shared/call-ids.ts'
-import { codeOfStatus } from '../../src/providers/shared/status.ts'
+import { codeOfStatus } from '../../src/core/error.ts'
 import type { JsonRecord } from '../../src/wire/json.ts'
 import { answerFrames, tokenText } from '../source/body.ts'
 import { expectSame, type Job } from './job.ts'
-import { storedRun } from './runs.ts'
+import { newRun, storedRun } from './runs.ts'
 
 const BATCH = 64
 const TIMES = 100
@@ -170,3 +171,24 @@ export const folding: Job = () => {
     return TIMES * BATCH
   }
 }
+
+/** What a daemon's figures cost: the same text in appends of `perAppend` events. Per append, whatever it holds. */
+export const metrics =
+  (perAppend = BATCH): Job =>
+  () => {
+    const { observe, text } = createMetrics({ process: false })
+    const made = entries('ascii').map(({ event }) => event)
+    const { start, events: opening } = newRun('memory').first
+    observe({ start, events: [start, ...opening], appendMs: 0 })
+    const events = made.slice(0, perAppend)
+    const appends = TIMES * BATCH
+    let told = 0
+    return async () => {
+      for (let i = 0; i < appends; i++) observe({ start, events, appendMs: 0.01 })
+      told += appends
+      expectSame('appends', appendsIn((await text()).body), told)
+      return appends * perAppend
+    }
+  }
+
+const appendsIn = (body: string) => Number(/^runlet_append_duration_seconds_count\{.*\} (\d+)$/m.exec(body)?.[1])

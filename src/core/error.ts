@@ -87,16 +87,15 @@ export interface ErrorBody {
 /** The error as it is logged and sent: without its cause, which may hold secrets. */
 export function errorBody(error: RunletError): ErrorBody {
   const { code, reason, message, temporary } = error
-  const meaning: CodeMeaning = errorCodes[code]
-  const retry_after_ms = error.retryAfterMs ?? (temporary ? meaning.retryAfterMs : undefined)
+  const retry_after_ms = retryAfterMs(error)
   return retry_after_ms === undefined
     ? { code, reason, message, temporary }
     : { code, reason, message, temporary, retry_after_ms }
 }
 
-/** The error that a logged body stands for. */
-export function errorFromBody(body: ErrorBody): RunletError {
-  return new RunletError(body.code, {
+/** The error that a logged or sent body stands for. Its code may be one of plan G's, or of a later version of Runlet. */
+export function errorFromBody(body: Omit<ErrorBody, 'code'> & { readonly code: string }): RunletError {
+  return new RunletError(errorCodeOf(body.code) ?? 'internal', {
     message: body.message,
     reason: body.reason,
     temporary: body.temporary,
@@ -104,9 +103,21 @@ export function errorFromBody(body: ErrorBody): RunletError {
   })
 }
 
-/** True for errors of any copy of this package. */
+/** True for errors of any copy of this package, and of any realm. Never throws, whatever `value` does when it is touched. */
 export function isRunletError(value: unknown): value is RunletError {
-  return value instanceof Error && value.name === 'RunletError' && 'code' in value && isErrorCode(value.code)
+  try {
+    if (!isError(value) || value.name !== 'RunletError') return false
+    const { code, reason, message, status, temporary } = value as Partial<Record<keyof RunletError, unknown>>
+    return (
+      isErrorCode(code) &&
+      typeof reason === 'string' &&
+      typeof message === 'string' &&
+      typeof status === 'number' &&
+      typeof temporary === 'boolean'
+    )
+  } catch {
+    return false
+  }
 }
 
 /** True for the thirteen codes; false for anything else, of any type. */
@@ -114,18 +125,144 @@ export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === 'string' && Object.hasOwn(errorCodes, value)
 }
 
+/** The code of this name, in other implementations' spelling too (`safety_blocked`); undefined if there is none. */
+export function errorCodeOf(name: unknown): ErrorCode | undefined {
+  if (isErrorCode(name)) return name
+  return typeof name === 'string' && Object.hasOwn(otherNames, name) ? otherNames[name] : undefined
+}
+
+/** What implementations of the same taxonomy call a code. */
+const otherNames: Readonly<Record<string, ErrorCode>> = { safety_blocked: 'content_filtered' }
+
 /**
- * The typed error for anything that was thrown. A `RunletError` is returned as it is; everything else is
- * `internal`, with the thrown value as its cause and without its text, which may hold secrets.
+ * The typed error for anything that was thrown. A `RunletError` is returned as it is. A connection that failed, told by
+ * the `code` that Node and undici give such errors, is `network` or `timeout`, and so is a timeout of the platform;
+ * everything else is `internal`. The thrown value is the cause, and its text is nowhere else: it may hold secrets.
  */
 export function toRunletError(thrown: unknown): RunletError {
   if (isRunletError(thrown)) return thrown
-  return new RunletError('internal', {
-    reason: 'unexpected',
-    temporary: false,
-    message: 'something inside Runlet failed; the details are in the log of the process that ran this',
+  const { code, reason, what, temporary } = meaningOf(thrown)
+  return new RunletError(code, {
+    reason,
+    temporary,
+    message: `${what}; the details are in the log of the process that ran this`,
     cause: thrown,
   })
+}
+
+interface Meaning {
+  readonly code: ErrorCode
+  readonly reason: string
+  readonly what: string
+  readonly temporary: boolean
+}
+
+const unexpected: Meaning = {
+  code: 'internal',
+  reason: 'unexpected',
+  what: 'something inside Runlet failed',
+  temporary: false,
+}
+const connectionFailed: Meaning = {
+  code: 'network',
+  reason: 'connection_failed',
+  what: 'a connection to another machine or program failed',
+  temporary: true,
+}
+const timedOut: Meaning = {
+  code: 'timeout',
+  reason: 'timed_out',
+  what: 'something took longer than it was given',
+  temporary: true,
+}
+
+/** By the `code` of an error of Node or undici, and by the name of a `DOMException`. */
+const meanings: Readonly<Record<string, Meaning>> = {
+  ECONNREFUSED: connectionFailed,
+  ECONNRESET: connectionFailed,
+  ECONNABORTED: connectionFailed,
+  ENOTFOUND: connectionFailed,
+  EAI_AGAIN: connectionFailed,
+  EHOSTUNREACH: connectionFailed,
+  ENETUNREACH: connectionFailed,
+  UND_ERR_SOCKET: connectionFailed,
+  ETIMEDOUT: timedOut,
+  UND_ERR_CONNECT_TIMEOUT: timedOut,
+  UND_ERR_HEADERS_TIMEOUT: timedOut,
+  UND_ERR_BODY_TIMEOUT: timedOut,
+  TimeoutError: timedOut,
+}
+
+/** `fetch` hides what happened in a cause, so a few of those are looked at. */
+function meaningOf(thrown: unknown): Meaning {
+  let error = thrown
+  try {
+    for (let depth = 0; depth < 4 && isError(error); depth++) {
+      const names = [(error as { code?: unknown }).code, error.name].map(String)
+      const known = names.find((name) => Object.hasOwn(meanings, name))
+      if (known !== undefined) return meanings[known]!
+      error = error.cause
+    }
+  } catch {
+    // A thrown value may do anything when it is touched.
+  }
+  return unexpected
+}
+
+/** Errors of other realms are no instances of our `Error`. */
+function isError(value: unknown): value is Error {
+  return value instanceof Error || Object.prototype.toString.call(value) === '[object Error]'
+}
+
+/** What an HTTP status of a model API means, where its body says nothing more exact. */
+export const statusCodes = {
+  400: 'invalid_request',
+  401: 'unauthorized',
+  402: 'forbidden',
+  403: 'forbidden',
+  404: 'not_found',
+  405: 'unsupported',
+  408: 'timeout',
+  409: 'overloaded',
+  413: 'context_length_exceeded',
+  422: 'invalid_request',
+  425: 'overloaded',
+  429: 'rate_limited',
+  451: 'content_filtered',
+  500: 'internal',
+  501: 'unsupported',
+  502: 'network',
+  503: 'provider_unavailable',
+  504: 'timeout',
+  // Cloudflare, in front of most hosted APIs: the origin answered badly, not at all, or too late.
+  520: 'network',
+  521: 'provider_unavailable',
+  522: 'timeout',
+  523: 'network',
+  524: 'timeout',
+  // Anthropic, and those who copy it.
+  529: 'overloaded',
+} as const satisfies Readonly<Record<number, ErrorCode>>
+
+/** The code for any status: other 4xx are `invalid_request`, everything else is `internal`. */
+export function codeOfStatus(status: number): ErrorCode {
+  const known: Readonly<Record<number, ErrorCode>> = statusCodes
+  return known[status] ?? (status >= 400 && status < 500 ? 'invalid_request' : 'internal')
+}
+
+/** The typed error for an HTTP answer of which only the status is known, for providers of one's own. */
+export function errorFromStatus(status: number, options: Partial<RunletErrorOptions> = {}): RunletError {
+  return new RunletError(codeOfStatus(status), {
+    reason: `http_${status}`,
+    message: `the other side answered with HTTP ${status}`,
+    ...options,
+  })
+}
+
+/** How long to wait before the same request: what the other side asked for, else the code's own hint; undefined if waiting does not help. Milliseconds. */
+export function retryAfterMs(error: RunletError): number | undefined {
+  const meaning: CodeMeaning = errorCodes[error.code]
+  return error.retryAfterMs ?? (error.temporary ? meaning.retryAfterMs : undefined)
 }
 
 /** Thrown when reading a run whose entries retention took; what its header says is all that is left. */

@@ -1,5 +1,6 @@
 import type { Batch } from './batch.ts'
 import type { Cursor } from './cursor.ts'
+import type { ErrorBody } from './error.ts'
 import type { RunView } from './fold.ts'
 import type { RunHeader } from './log.ts'
 
@@ -29,6 +30,14 @@ export interface FormatOptions {
   readonly view?: RunView
   /** The run may void what a step has said (`step.reset`): who cannot take text back holds a step until it ends. Default false. */
   readonly mayReset?: boolean
+  /** `openai-chat`: tell the usage at the end, as `stream_options.include_usage` does there. Default false. */
+  readonly includeUsage?: boolean
+  /** Give server-sent events the cursor as their id, where a reader can come back to it. Default true. */
+  readonly ids?: boolean
+  /** Give records their time, where the format has a field for it that its clients can do without. Default true. */
+  readonly timestamps?: boolean
+  /** How long a reader of server-sent events is to wait before it comes back. Milliseconds. Default: the format's own. */
+  readonly retryMs?: number
 }
 
 /** Spells one run for one reader: `start`, then batches and control records, then `end` after the terminal event. */
@@ -64,3 +73,14 @@ export type ControlBody =
   | { readonly type: 'closing'; readonly reason: string; readonly cursor: Cursor }
   /** The folded state at `cursor`, instead of the entries up to it. */
   | { readonly type: 'snapshot'; readonly cursor: Cursor; readonly view: object }
+  /** The run has what this connection sent in a line of its request, counted from 1. */
+  | {
+      readonly type: 'input_accepted'
+      readonly line: number
+      /** What it was: the line's own `type`. */
+      readonly input: string
+      /** Members of the line that nobody knows, and that were left out. */
+      readonly unknown_members?: readonly string[]
+    }
+  /** A line that this connection sent could not be taken. The run, the connection and the lines behind it are not touched. */
+  | { readonly type: 'input_error'; readonly line: number; readonly error: ErrorBody }

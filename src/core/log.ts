@@ -108,7 +108,6 @@ export interface IdempotencyClaim {
   readonly expires_at: number
 }
 
-/** How a creation came out. */
 /** What came of `create`. */
 export type Created = { readonly type: 'created'; readonly cursor: Cursor } | Claimed
 
@@ -153,6 +152,8 @@ export interface ListQuery {
   readonly status?: RunStatus
   /** Runs created before this Unix time in milliseconds. */
   readonly before?: number
+  /** Runs that are listed behind this one: the next page. Throws `not_found` with reason `run_unknown`. */
+  readonly before_run?: RunId
   /** Default 100, at most 1,000. */
   readonly limit?: number
 }

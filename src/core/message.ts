@@ -53,3 +53,23 @@ export function textOf(message: Message): string {
 export function contentText(content: JsonValue): string {
   return typeof content === 'string' ? content : JSON.stringify(content)
 }
+
+/** About how many tokens these messages are: four characters a token, the usual rule of thumb. */
+export function estimateTokens(messages: readonly Message[]): number {
+  return Math.ceil(messages.reduce((sum, message) => sum + sizeOf(message), 0) / 4)
+}
+
+function sizeOf(message: Message): number {
+  switch (message.role) {
+    case 'system':
+    case 'user':
+      return message.content.length
+    case 'tool':
+      return contentText(message.content).length
+    case 'assistant':
+      return message.parts.reduce(
+        (sum, part) => sum + (part.type === 'tool_call' ? JSON.stringify(part.input).length : part.text.length),
+        0,
+      )
+  }
+}

@@ -5,8 +5,9 @@ import type { Message } from './message.ts'
 import type { ToolSpec } from './tool.ts'
 
 /**
- * One thing a model said, in the order it said it: `start`, then anything, then exactly one `done`, or a throw.
- * `testing/provider-suite.ts` holds the order.
+ * One thing a model said, in the order it said it: `start`, then anything, then exactly one `done`, or a throw. Only
+ * `status` and `warning` may stand before `start`: what a wrapper tells while it waits. `testing/provider-suite.ts`
+ * holds the order.
  */
 export type ProviderEvent =
   /** The provider accepted the request. `model` is the id it reports, which may differ from the one asked for. */
@@ -33,6 +34,11 @@ export type ProviderEvent =
     }
   /** Always last, exactly once. */
   | { readonly type: 'done'; readonly reason: StopReason; readonly usage?: Usage }
+
+/** What makes an answer worth keeping: from here on a second attempt would repeat it. */
+export function isContent({ type }: ProviderEvent): boolean {
+  return type !== 'start' && type !== 'status' && type !== 'warning' && type !== 'fields' && type !== 'done'
+}
 
 /** One model call. */
 export interface ModelRequest {
@@ -72,6 +78,23 @@ export interface Caller {
 export interface CallOptions {
   readonly signal: AbortSignal
   readonly caller?: Caller
+  /** Told, before the first event, what the provider says is left of its own limits; never called where it says nothing. */
+  readonly onLimits?: (limits: ProviderLimits) => void
+}
+
+/** What a provider says is left of its limits, per kind; what it does not tell is absent. */
+export interface ProviderLimits {
+  readonly requests?: Allowance
+  readonly tokens?: Allowance
+}
+
+/** What is left of one limit. */
+export interface Allowance {
+  readonly remaining: number
+  /** Until the limit is whole again. Milliseconds. */
+  readonly resetMs: number
+  /** The whole limit, where it comes back bit by bit until then. Absent: it comes back at once. */
+  readonly refillsTo?: number
 }
 
 /** What a provider can do besides text: call tools, show reasoning, count tokens, continue a broken stream by itself. */

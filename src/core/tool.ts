@@ -8,6 +8,8 @@ export interface ToolSpec {
   readonly description: string
   /** JSON Schema of the input, of type `object`. */
   readonly parameters: JsonSchema
+  /** Have the provider hold the model to the schema, where its API can (OpenAI's `strict`). Default: the API's own. */
+  readonly strict?: boolean
 }
 
 /**

@@ -1,6 +1,6 @@
 import { RunletError } from '../core/error.ts'
 import type { RunEvent, StopReason, Usage } from '../core/event.ts'
-import type { ProviderEvent } from '../core/provider.ts'
+import { isContent, type ProviderEvent } from '../core/provider.ts'
 import type { RunContext } from './context.ts'
 import { watchStall } from './stall.ts'
 import type { ToolCall } from './tools.ts'
@@ -35,10 +35,11 @@ export async function attempt(run: RunContext, step: number, progress: Progress)
 
   const messages = [...run.history, ...run.journal.view.messages]
   const own = [...run.tools.values()].map(({ tool }) => tool)
-  const tools = [...own, ...run.handedBack].map(({ name, description, parameters }) => ({
+  const tools = [...own, ...run.handedBack].map(({ name, description, parameters, strict }) => ({
     name,
     description,
     parameters,
+    ...(strict === undefined ? {} : { strict }),
   }))
   const request = { model: run.model, messages, tools, options: run.options }
   const calls: ToolCall[] = []
@@ -119,12 +120,6 @@ async function* untilAborted<T>(stream: AsyncIterable<T>, signal: AbortSignal): 
 function stopReason(said: StopReason, calls: number): StopReason {
   if (said === 'stop' && calls > 0) return 'tool_calls'
   return said === 'tool_calls' && calls === 0 ? 'stop' : said
-}
-
-/** What makes an answer worth keeping: from here on a second attempt would repeat it. */
-function isContent(event: ProviderEvent): boolean {
-  const { type } = event
-  return type !== 'start' && type !== 'status' && type !== 'warning' && type !== 'fields' && type !== 'done'
 }
 
 function toRunEvent(event: Exclude<ProviderEvent, { type: 'start' | 'tool_call' | 'done' }>, step: number): RunEvent {

@@ -42,11 +42,15 @@ export function runHandle(
 export async function found(log: Log, run: RunId): Promise<StoredRun> {
   const stored = await log.find(run)
   if (stored) return stored
-  throw new RunletError('not_found', {
+  throw runUnknown(run)
+}
+
+/** Also told to those who may not know that there is such a run. */
+export const runUnknown = (run: RunId) =>
+  new RunletError('not_found', {
     reason: 'run_unknown',
     message: `there is no run "${run}" in this store; "runlet runs" lists those there are`,
   })
-}
 
 /** The text of a run as it comes, one piece per batch. Text that a reset may take back is held until its step ends. */
 async function* visibleText(log: Log, stored: StoredRun, signal?: AbortSignal): AsyncGenerator<string> {

@@ -103,9 +103,10 @@ export function toolParts(
 ): Pick<RunParts, 'tools' | 'handedBack' | 'awaited' | 'inbox'> {
   const inbox = openInbox(run)
   const allowed = allowedTools(names, tools)
-  const callers = callerTools(specs, { inbox, taken: allowed })
-  if (caller_results !== 'answer') return { inbox, tools: allowed, handedBack: specs, awaited: new Set() }
-  return { inbox, tools: new Map([...allowed, ...callers]), handedBack: [], awaited: new Set(callers.keys()) }
+  const waits = caller_results === 'answer'
+  const callers = callerTools(specs, { inbox, taken: allowed, waits })
+  const handedBack = waits ? [] : specs
+  return { inbox, tools: new Map([...allowed, ...callers]), handedBack, awaited: new Set(callers.keys()) }
 }
 
 /** On whose behalf a run calls its model. The trace is told where its id is one of W3C Trace Context, as ours are. */

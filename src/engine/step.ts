@@ -3,7 +3,7 @@ import { sleep } from '../core/clock.ts'
 import type { StopReason } from '../core/event.ts'
 import { attempt, type Answer, type Progress } from './attempt.ts'
 import type { RunContext } from './context.ts'
-import { retryDelayMs } from './retry.ts'
+import { retryDelayMs } from '../core/retry.ts'
 import { executeCalls } from './tools.ts'
 import { estimateUsage } from './usage.ts'
 

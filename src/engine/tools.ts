@@ -23,26 +23,37 @@ export interface CallableTool {
 
 /** Prepares tools for use. Throws `invalid_request` with reason `bad_tool` for a bad name, schema, or a name used twice. */
 export function callableTools(tools: readonly Tool[]): Map<string, CallableTool> {
-  const callable = new Map<string, CallableTool>()
-  for (const tool of tools) {
-    if (!/^[\w-]{1,64}$/.test(tool.name)) throw badTool(tool.name, 'its name is not 1 to 64 letters, digits, _ or -')
-    if (callable.has(tool.name)) throw badTool(tool.name, 'another tool has the same name')
-    callable.set(tool.name, { tool, mistakes: inputCheck(tool) })
+  checkNames(tools)
+  return new Map(tools.map((tool) => [tool.name, { tool, mistakes: inputCheck(tool) }]))
+}
+
+function checkNames(tools: readonly ToolSpec[]): void {
+  const names = new Set<string>()
+  for (const { name } of tools) {
+    if (!/^[\w-]{1,64}$/.test(name)) throw badTool(name, 'its name is not 1 to 64 letters, digits, _ or -')
+    if (names.has(name)) throw badTool(name, 'another tool has the same name')
+    names.add(name)
   }
-  return callable
 }
 
 /**
- * Tools that the caller runs itself, each as one that waits for the result. Throws `invalid_request` with reason
- * `bad_tool`, also for a name that one of ours has.
+ * Tools that the caller runs itself: where the run waits for their results, each as one that does so; else none, and
+ * their schemas, which only the model reads, may be of any dialect. Throws `invalid_request` with reason `bad_tool`, also
+ * for a name that one of ours has.
  */
 export function callerTools(
   specs: readonly ToolSpec[],
-  { inbox, taken }: { readonly inbox: Inbox; readonly taken: ReadonlyMap<string, CallableTool> },
+  {
+    inbox,
+    taken,
+    waits,
+  }: { readonly inbox: Inbox; readonly taken: ReadonlyMap<string, CallableTool>; readonly waits: boolean },
 ): Map<string, CallableTool> {
   for (const { name } of specs) {
     if (taken.has(name)) throw badTool(name, 'the caller brings a tool of the same name; choose one of the two')
   }
+  checkNames(specs)
+  if (!waits) return new Map()
   return callableTools(
     specs.map((spec) => ({
       ...spec,

@@ -5,9 +5,10 @@
 import type { Batch } from '../core/batch.ts'
 import { formatCursor } from '../core/cursor.ts'
 import { RunletError } from '../core/error.ts'
-import type { ControlRecord, Encoder, Format, Framing } from '../core/format.ts'
+import type { ControlRecord, Encoder, Format, FormatOptions, Framing } from '../core/format.ts'
 import { SCHEMA } from '../core/line.ts'
 import type { RunHeader } from '../core/log.ts'
+import { unbroken } from './shared/unbroken.ts'
 
 /**
  * The compact form is the stored line. The full form repeats on each line what `start` said; its key order is
@@ -18,19 +19,25 @@ import type { RunHeader } from '../core/log.ts'
 export const gai: Format = {
   name: 'gai',
   framings: ['sse', 'ndjson'],
-  open: (run, { framing, compact = framing === 'sse' }) => new GaiEncoder(run, framing, compact),
+  open: (run, options) => new GaiEncoder(run, options),
 }
 
 /** A class, since the closures of a thousand idle readers add up. */
 class GaiEncoder implements Encoder {
   readonly #spelling: Spelling
-  readonly #envelope: Envelope | undefined
+  readonly #form: Form
+  readonly #retryMs: number | undefined
+  /** Under which a batch keeps its encoding. */
   readonly #key: string
 
-  constructor(run: RunHeader, framing: Framing, compact: boolean) {
+  constructor(run: RunHeader, options: FormatOptions) {
+    const { framing, compact = framing === 'sse', ids = true, timestamps = true, retryMs } = options
     this.#spelling = spellings[framing]
-    this.#envelope = compact ? undefined : envelopeOf(run)
+    this.#form = { envelope: compact ? undefined : envelopeOf(run), ids, timestamps }
+    this.#retryMs = retryMs
     this.#key = keys[framing][compact ? 'compact' : 'full']
+    if (!ids) this.#key += '.no-ids'
+    if (!timestamps) this.#key += '.no-timestamps'
   }
 
   get contentType(): string {
@@ -38,7 +45,7 @@ class GaiEncoder implements Encoder {
   }
 
   start(): Uint8Array {
-    return this.#spelling.start
+    return this.#spelling.start(this.#retryMs)
   }
 
   batch(batch: Batch): Uint8Array {
@@ -46,46 +53,54 @@ class GaiEncoder implements Encoder {
   }
 
   control(record: ControlRecord): Uint8Array {
-    return Buffer.from(this.#spelling.control(record))
+    return Buffer.from(this.#spelling.control(record, this.#form))
   }
 
   end(): Uint8Array {
     return this.#spelling.end
   }
 
-  readonly #encode = (batch: Batch) => Buffer.from(this.#spelling.batch(batch, this.#envelope))
+  readonly #encode = (batch: Batch) => Buffer.from(this.#spelling.batch(batch, this.#form))
 }
 
-/** Under which a batch keeps its encodings. */
 const keys = {
   sse: { compact: 'gai.sse.compact', full: 'gai.sse.full' },
   ndjson: { compact: 'gai.ndjson.compact', full: 'gai.ndjson.full' },
 } as const satisfies Record<Framing, object>
 
+/** What a reader chose. */
+interface Form {
+  readonly envelope: Envelope | undefined
+  readonly ids: boolean
+  readonly timestamps: boolean
+}
+
 interface Spelling {
   readonly contentType: string
-  readonly start: Uint8Array
   readonly end: Uint8Array
-  batch(batch: Batch, envelope: Envelope | undefined): string
-  control(record: ControlRecord): string
+  start(retryMs: number | undefined): Uint8Array
+  batch(batch: Batch, form: Form): string
+  control(record: ControlRecord, form: Form): string
 }
 
 const done = JSON.stringify({ type: 'done', finished: true })
+/** How long an `EventSource` waits before it comes back: short, for its cursor makes that cheap. */
+const ownRetry: Uint8Array = Buffer.from('retry: 2000\n\n')
+const nothing: Uint8Array = Buffer.alloc(0)
 
 const spellings = {
   sse: {
     contentType: 'text/event-stream; charset=utf-8',
-    // How long an `EventSource` waits before it comes back: short, for its cursor makes that cheap.
-    start: Buffer.from('retry: 2000\n\n'),
+    start: (retryMs) => (retryMs === undefined ? ownRetry : Buffer.from(`retry: ${retryMs}\n\n`)),
     batch: sseFrames,
     control: sseControl,
     end: Buffer.from(`event: done\ndata: ${done}\n\n`),
   },
   ndjson: {
     contentType: 'application/x-ndjson; charset=utf-8',
-    start: Buffer.alloc(0),
+    start: () => nothing,
     batch: ndjsonLines,
-    control: (record) => `${controlLine(record)}\n`,
+    control: (record, form) => `${controlLine(record, form)}\n`,
     end: Buffer.from(`${done}\n`),
   },
 } as const satisfies Record<Framing, Spelling>
@@ -104,23 +119,33 @@ function envelopeOf({ trace_id, request_id, run_id, session_id, provider, model 
 
 const members = (object: object) => `,${JSON.stringify(object).slice(1, -1)}`
 
-function ndjsonLines(batch: Batch, envelope: Envelope | undefined): string {
-  if (!envelope) return unbroken(batch.lines)
+function ndjsonLines(batch: Batch, form: Form): string {
+  if (!form.envelope && form.timestamps) return unbroken(batch.lines)
   let out = ''
   eachLine(batch, (line, type, seq) => {
-    out += fullLine(line, type, seq, envelope)
+    out += formed(line, type, seq, form)
   })
   return out
 }
 
-function sseFrames(batch: Batch, envelope: Envelope | undefined): string {
+function sseFrames(batch: Batch, form: Form): string {
   const { epoch } = batch
+  const { ids } = form
   let out = ''
   eachLine(batch, (line, type, seq) => {
-    out += `id: ${epoch}-${seq}\nevent: ${type}\ndata: ${envelope ? fullLine(line, type, seq, envelope) : line}\n`
+    const id = ids ? `id: ${epoch}-${seq}\n` : ''
+    out += `${id}event: ${type}\ndata: ${formed(line, type, seq, form)}\n`
   })
   return out
 }
+
+function formed(line: string, type: string, seq: number, { envelope, timestamps }: Form): string {
+  const full = envelope ? fullLine(line, type, seq, envelope) : line
+  return timestamps ? full : full.replace(TIME, '')
+}
+
+/** The first of its name in a line: what stands before it are names that hold no quote. */
+const TIME = /,"ts":\d+/
 
 /** Calls back with each line and its line feed. Throws `internal` with reason `bad_line` on what no log can hold. */
 function eachLine(batch: Batch, callback: (line: string, type: string, seq: number) => void): void {
@@ -157,26 +182,16 @@ function fullLine(line: string, type: string, seq: number, { ids, model }: Envel
   return `${START}${line.slice(1, cut)}${ids}${type === 'finish' ? model : ''}${line.slice(cut)}`
 }
 
-function sseControl(record: ControlRecord): string {
+function sseControl(record: ControlRecord, form: Form): string {
   if (record.type === 'heartbeat') return ': keep-alive\n\n'
-  const id = record.type === 'snapshot' ? `id: ${formatCursor(record.cursor)}\n` : ''
-  return `${id}event: ${record.type}\ndata: ${controlLine(record)}\n\n`
+  const id = record.type === 'snapshot' && form.ids ? `id: ${formatCursor(record.cursor)}\n` : ''
+  return `${id}event: ${record.type}\ndata: ${controlLine(record, form)}\n\n`
 }
 
-function controlLine(record: ControlRecord): string {
+function controlLine(record: ControlRecord, { timestamps }: Form): string {
   const { type, ts, ...rest } = record
   const cursor = 'cursor' in rest ? { cursor: formatCursor(rest.cursor) } : {}
-  return unbroken(JSON.stringify({ type, ts, ...rest, ...cursor }))
-}
-
-/**
- * The same JSON without the three characters that no standard here takes for a line end, but many a reader does
- * (Python's `splitlines`, and the clients built on it). JSON has them only inside strings, where they may be escaped.
- */
-function unbroken(json: string): string {
-  // Three searches for one character are memchr; a character class would look at each character.
-  if (!json.includes('\u2028') && !json.includes('\u2029') && !json.includes('\u0085')) return json
-  return json.replace(/[\u0085\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return unbroken(JSON.stringify({ type, ...(timestamps ? { ts } : {}), ...rest, ...cursor }))
 }
 
 function badLine({ run, first, last }: Batch): RunletError {

@@ -1,10 +1,10 @@
 import { isRunletError, RunletError } from '../core/error.ts'
-import type { ModelInfo, ModelRequest, Provider, ProviderEvent } from '../core/provider.ts'
+import type { CallOptions, ModelInfo, ModelRequest, Provider, ProviderEvent } from '../core/provider.ts'
 import { isRecord } from '../wire/json.ts'
 import { ollamaError } from './ollama/errors.ts'
 import { parseOllamaHost } from './ollama/host.ts'
 import { ollamaStream } from './ollama/parse.ts'
-import { ollamaRequest } from './ollama/request.ts'
+import { ollamaRequest, ollamaWarnings } from './ollama/request.ts'
 import { callIds } from './shared/call-ids.ts'
 import { eventsOf, MAX_FRAME } from './shared/events.ts'
 import { httpClient, type HttpAnswer, type HttpCall } from './shared/http.ts'
@@ -15,6 +15,8 @@ export interface OllamaOptions {
   readonly host?: string | undefined
   /** For ollama.com and servers behind a proxy that asks for a bearer token. */
   readonly apiKey?: string | undefined
+  /** Sent with every request, for servers behind a proxy that wants more. */
+  readonly headers?: Readonly<Record<string, string>>
   /** Longest wait for a connection. Milliseconds. Default 10,000. Loading a model is not part of it. */
   readonly connectMs?: number
 }
@@ -32,13 +34,14 @@ const unreachable: ReadonlySet<string> = new Set([
 
 /** Ollama's own API. https://docs.ollama.com/api/chat */
 export function ollama(options: OllamaOptions = {}): Provider {
-  const { apiKey, connectMs } = options
+  const { apiKey, connectMs, headers } = options
   const baseUrl = parseOllamaHost(options.host ?? process.env['OLLAMA_HOST'])
   const http = httpClient({
     provider: API,
     name: `Ollama at ${new URL(baseUrl).host}`,
     baseUrl,
     apiKey,
+    ...(headers ? { headers } : {}),
     ...(connectMs === undefined ? {} : { connectMs }),
   })
   const { peer } = http
@@ -58,15 +61,16 @@ export function ollama(options: OllamaOptions = {}): Provider {
 
   async function* stream(
     request: ModelRequest,
-    { signal }: { readonly signal: AbortSignal },
+    { signal, caller }: CallOptions,
   ): AsyncGenerator<readonly ProviderEvent[], void, undefined> {
     const { model, messages } = request
     const answer = await send('/api/chat', model, {
       body: ollamaRequest(request),
       accept: 'application/x-ndjson',
       signal,
+      traceparent: caller?.traceparent,
     })
-    yield* eventsOf(answer, ollamaStream({ peer, model, ids: callIds(messages) }))
+    yield* eventsOf(answer, ollamaStream({ peer, model, ids: callIds(messages), warnings: ollamaWarnings(request) }))
   }
 
   async function models({ signal }: { readonly signal: AbortSignal }): Promise<ModelInfo[]> {

@@ -1,4 +1,4 @@
-import type { ModelInfo, ModelRequest, Provider, ProviderEvent } from '../core/provider.ts'
+import type { CallOptions, ModelInfo, ModelRequest, Provider, ProviderEvent } from '../core/provider.ts'
 import { isRecord } from '../wire/json.ts'
 import { chatError, errorIn } from './openai-chat/errors.ts'
 import { chatBody, chatStream } from './openai-chat/parse.ts'
@@ -6,12 +6,15 @@ import { chatRequest, dialectOf, type ChatDialect } from './openai-chat/request.
 import { callIds } from './shared/call-ids.ts'
 import { eventsOf, MAX_FRAME } from './shared/events.ts'
 import { httpClient, type HttpAnswer } from './shared/http.ts'
+import { limitsIn } from './shared/limits.ts'
 import type { Peer } from './shared/peer.ts'
 import { badFrame } from './shared/refusal.ts'
 
 export interface OpenaiChatOptions {
   /** Sent as a bearer token, to the origin of `baseUrl` only. Leave it out for servers that ask for none. */
   readonly apiKey?: string | undefined
+  /** How messages call this server, before its address. Default: its address alone. */
+  readonly name?: string | undefined
   /** Default `https://api.openai.com/v1`. A URL without a path gets `/v1`. */
   readonly baseUrl?: string | undefined
   /** Sent with every request, for servers that want more: Azure's `api-key`, OpenRouter's `http-referer`. */
@@ -30,10 +33,11 @@ const MAX_ERROR_BODY = 64 << 10
  * llama.cpp, LM Studio. https://platform.openai.com/docs/api-reference/chat
  */
 export function openaiChat(options: OpenaiChatOptions = {}): Provider {
-  const { apiKey, headers, connectMs } = options
+  const { apiKey, headers, connectMs, name } = options
   const baseUrl = withVersion(options.baseUrl ?? 'https://api.openai.com/v1')
   const http = httpClient({
     provider: API,
+    ...(name === undefined ? {} : { name: nameAt(name, baseUrl) }),
     baseUrl,
     apiKey,
     ...(headers ? { headers } : {}),
@@ -44,12 +48,20 @@ export function openaiChat(options: OpenaiChatOptions = {}): Provider {
 
   async function* stream(
     request: ModelRequest,
-    { signal }: { readonly signal: AbortSignal },
+    { signal, caller, onLimits }: CallOptions,
   ): AsyncGenerator<readonly ProviderEvent[], void, undefined> {
     const body = chatRequest(request, dialect)
-    const answer = await http.send('/chat/completions', { body, accept: 'text/event-stream', signal })
-    if (answer.status >= 400) throw await refusalOf(peer, answer)
-    const about = { peer, model: request.model, ids: callIds(request.messages), endMark: dialect.endMark }
+    const answer = await http.send('/chat/completions', {
+      body,
+      accept: 'text/event-stream',
+      signal,
+      traceparent: caller?.traceparent,
+    })
+    const limits = onLimits && limitsIn(answer.header)
+    if (limits) onLimits(limits)
+    const { model, messages, options: asked } = request
+    if (answer.status >= 400) throw await refusalOf(peer, answer, model)
+    const about = { peer, model, ids: callIds(messages), endMark: dialect.endMark, keepFields: asked.keep_fields }
     const streamed = answer.mediaType === 'text/event-stream'
     yield* eventsOf(answer, streamed ? chatStream(about) : chatBody(about))
   }
@@ -63,11 +75,14 @@ export function openaiChat(options: OpenaiChatOptions = {}): Provider {
   return { api: API, capabilities: ['tools', 'reasoning', 'usage'], stream, models }
 }
 
+/** `local (127.0.0.1:8080)`; the client of it refuses what is no URL. */
+const nameAt = (name: string, baseUrl: string) => (URL.canParse(baseUrl) ? `${name} (${new URL(baseUrl).host})` : name)
+
 function withVersion(baseUrl: string): string {
   return URL.canParse(baseUrl) && new URL(baseUrl).pathname === '/' ? new URL('/v1', baseUrl).href : baseUrl
 }
 
-async function refusalOf(peer: Peer, answer: HttpAnswer) {
+async function refusalOf(peer: Peer, answer: HttpAnswer, model?: string) {
   const words = await answer.text(MAX_ERROR_BODY)
   let json: unknown
   try {
@@ -76,7 +91,12 @@ async function refusalOf(peer: Peer, answer: HttpAnswer) {
     // A proxy's page: the status has to say it all.
   }
   const error = errorIn(json) ?? (isRecord(json) ? json : {})
-  return chatError(peer, error, { status: answer.status, header: answer.header, words })
+  return chatError(peer, error, {
+    status: answer.status,
+    header: answer.header,
+    words,
+    ...(model === undefined ? {} : { model }),
+  })
 }
 
 /** `{"data":[{"id","created"}]}`; Together and others send the list alone. */

@@ -32,6 +32,8 @@ export interface FormatSuite<State> {
   readonly client: (options: FormatOptions) => FormatClient<State>
   /** What a client should know, told from the fold of the log. */
   readonly expected: (view: RunView) => State
+  /** Further options that are to make no difference, for example what a reader may ask for besides. Default none. */
+  readonly options?: Partial<FormatOptions>
   /** Whether a client can come in at any place: its frames carry cursors, and it knows snapshots. Default true. */
   readonly resumable?: boolean
   /** Number of random runs. Default 12. */
@@ -49,7 +51,7 @@ export function formatCases<State>(suite: FormatSuite<State>): SuiteCase[] {
   const { format, resumable = true } = suite
   return format.framings.flatMap((framing) =>
     [true, false].flatMap((compact) => {
-      const bench = new Bench(suite, { framing, compact })
+      const bench = new Bench(suite, { ...suite.options, framing, compact })
       const named = (what: string, run: () => void) => ({
         name: `${format.name}, ${compact ? 'compact' : 'full'} ${framing}: ${what}`,
         run,
@@ -98,7 +100,7 @@ class Bench<State> {
   everyPrefix(): void {
     this.#eachSmall((run, bytes) => {
       // The format's own end mark may be whole before its last byte; before the mark, nothing may look finished.
-      const mark = this.#open(run).end().length
+      const mark = [...this.#stream(run, run.batches)].at(-1)!.length
       for (const prefix of everyTruncation(bytes)) {
         if (prefix.length > bytes.length - mark) break
         ok(!this.#fed([prefix]).done, `finished after ${prefix.length} of ${bytes.length} bytes`)
@@ -130,8 +132,9 @@ class Bench<State> {
         client.feed(head.start())
         for (const batch of upTo(run.batches, seq)) client.feed(head.batch(batch))
         client.cut()
-        for (const bytes of this.#stream(run, after(run.batches, seq))) client.feed(bytes)
+        for (const bytes of this.#stream(run, after(run.batches, seq), seq)) client.feed(bytes)
         this.#understood(client, run.entries)
+        ok(client.done, `the end was not understood after ${seq}`)
       }
     })
   }
@@ -140,7 +143,7 @@ class Bench<State> {
     this.#eachRun((run) => {
       for (let seq = 1; seq <= run.entries.length; seq++) {
         const client = this.#client()
-        const encoder = this.#open(run)
+        const encoder = this.#open(run, seq)
         const cursor = { epoch: epochAt(run.extent, seq), seq }
         const view = fold(emptyView, run.entries.slice(0, seq))
         client.feed(encoder.start())
@@ -160,7 +163,7 @@ class Bench<State> {
         client.cut()
         const seq = client.cursor?.seq ?? 0
         if (client.cursor) deepStrictEqual(client.cursor.epoch, epochAt(run.extent, seq), `epoch at byte ${at}`)
-        for (const rest of this.#stream(run, after(run.batches, seq))) client.feed(rest)
+        for (const rest of this.#stream(run, after(run.batches, seq), seq)) client.feed(rest)
         this.#understood(client, run.entries)
       }
     })
@@ -184,16 +187,20 @@ class Bench<State> {
     return client
   }
 
-  #open(run: SampleRun): Encoder {
-    return this.#suite.format.open(run.header, this.#options)
+  /** An encoder for a reader who has read up to `seq`. */
+  #open(run: SampleRun, seq = 0): Encoder {
+    const { format } = this.#suite
+    const view = format.stateful && seq > 0 ? { view: fold(emptyView, run.entries.slice(0, seq)) } : {}
+    return format.open(run.header, { ...this.#options, mayReset: run.mayReset, ...view })
   }
 
   #client(): FormatClient<State> {
     return this.#suite.client(this.#options)
   }
 
-  *#stream(run: SampleRun, batches: readonly Batch[]): Generator<Uint8Array> {
-    const encoder = this.#open(run)
+  /** `batches` are those after `seq`. */
+  *#stream(run: SampleRun, batches: readonly Batch[], seq = 0): Generator<Uint8Array> {
+    const encoder = this.#open(run, seq)
     yield encoder.start()
     for (const batch of batches) yield encoder.batch(batch)
     yield encoder.end()
@@ -208,6 +215,8 @@ interface SampleRun {
   readonly header: RunHeader
   readonly entries: readonly Entry[]
   readonly extent: Extent
+  /** Whether it voids a step, or could have. */
+  readonly mayReset: boolean
   /** The entries in batches of any size. */
   readonly batches: readonly Batch[]
 }
@@ -233,6 +242,7 @@ function sampleRun(
     },
     entries,
     extent,
+    mayReset: seed % 3 === 0 || entries.some((entry) => entry.event.type === 'step.reset'),
     batches: batched(start.run_id, entries, extent, random),
   }
 }

@@ -106,6 +106,11 @@ export const keeping: readonly LogCase[] = [
         [{ before: START_MS + 20 }, [3, 2, 1, 0]],
         [{ before: START_MS }, []],
         [{ session_id: 'even', status: 'running', before: START_MS + 40, limit: 1 }, [4]],
+        // Of runs that began in the same millisecond, too, none is left out and none comes twice.
+        [{ before_run: 'run-2', limit: 1 }, [1]],
+        [{ before_run: 'run-1' }, [0]],
+        [{ before_run: 'run-0' }, []],
+        [{ before_run: 'run-5', session_id: 'even', status: 'running' }, [4, 0]],
       ]
       for (const [query, ids] of cases) {
         const listed = (await log.list(query)).map(({ run_id }) => run_id)
@@ -119,6 +124,7 @@ export const keeping: readonly LogCase[] = [
         const refusal = { code: 'invalid_request', reason: 'limit_out_of_range', status: 400 } as const
         await assertRefused(log.list({ limit }), refusal)
       }
+      await assertRefused(log.list({ before_run: 'nope' }), { code: 'not_found', reason: 'run_unknown', status: 404 })
     },
   },
   {

@@ -6,9 +6,14 @@ import type { ProviderEvent } from '../core/provider.ts'
 import type { Decoded } from './every-split.ts'
 import type { ExpectedAnswer } from './provider-suite.ts'
 
-/** `start` first and once, `done` last and once or, after a fault, never; nothing empty, nothing half, nothing twice. */
-export function holdOrder(events: readonly ProviderEvent[], complete: boolean): void {
+/**
+ * `start` once and before everything but what is told while waiting, `done` last and once or, after a fault, never;
+ * nothing empty, nothing half, nothing twice.
+ */
+export function holdOrder(all: readonly ProviderEvent[], complete: boolean): void {
   const ids = new Set<string>()
+  const first = all.findIndex(({ type }) => type !== 'status' && type !== 'warning')
+  const events = first < 0 ? [] : all.slice(first)
   events.forEach((event, i) => {
     const isLast = complete && i === events.length - 1
     if ((event.type === 'start') !== (i === 0) || (event.type === 'done') !== isLast) {

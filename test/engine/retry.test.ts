@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { RunletError } from '../../src/core/error.ts'
 import { textOf } from '../../src/core/message.ts'
-import { retryDelayMs } from '../../src/engine/retry.ts'
+import { retryDelayMs } from '../../src/core/retry.ts'
 import { cutOff, says, type ScriptLine } from '../../src/testing/scripted-provider.ts'
 import { lab, storyOf } from './lab.ts'
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { errorCodes, isRunletError } from '../../src/core/error.ts'
+import { codeOfStatus, errorCodes, isRunletError, statusCodes } from '../../src/core/error.ts'
+import { sharedFixtures } from './recordings.ts'
 import { chatError, chatErrorCodes, errorIn } from '../../src/providers/openai-chat/errors.ts'
-import { codeOfStatus, statusCodes } from '../../src/providers/shared/status.ts'
 
 const peer = {
   provider: 'openai-chat',
@@ -125,5 +125,92 @@ test('openai-chat: an error is found in every shape in which servers send one', 
     undefined,
     undefined,
     undefined,
+  ])
+})
+
+/** The published tables, restated: what each code and type of OpenAI, its imitators and Google's endpoint is here. */
+const published: Readonly<Record<string, readonly string[]>> = {
+  context_length_exceeded: [
+    'context_length_exceeded',
+    'context_window_exceeded',
+    'max_tokens_exceeded',
+    'request_too_large',
+    'OUT_OF_RANGE',
+  ],
+  not_found: ['model_not_found', 'model_not_available', 'not_found_error', 'NOT_FOUND'],
+  rate_limited: [
+    'insufficient_quota',
+    'rate_limit_exceeded',
+    'rate_limit_error',
+    'quota_exceeded',
+    'rate_limit_reached',
+    'RESOURCE_EXHAUSTED',
+  ],
+  content_filtered: [
+    'content_filter',
+    'content_policy_violation',
+    'content_blocked',
+    'safety_violation',
+    'safety_blocked',
+  ],
+  unauthorized: ['invalid_api_key', 'authentication_error', 'authentication_failed', 'UNAUTHENTICATED'],
+  forbidden: ['permission_error', 'PERMISSION_DENIED'],
+  overloaded: ['engine_overloaded_error', 'service_overloaded', 'capacity_exceeded', 'overloaded_error'],
+  timeout: ['timeout', 'request_timeout', 'DEADLINE_EXCEEDED'],
+  provider_unavailable: ['UNAVAILABLE'],
+  unsupported: ['UNIMPLEMENTED'],
+}
+for (const [code, names] of Object.entries(published)) {
+  test(`openai-chat: ${names.join(', ')} are ${code}, as code, type and status`, () => {
+    for (const name of names) {
+      const made = [{ code: name }, { type: name }, { code: 400, status: name }].map((error) =>
+        chatError(peer, error, { words, status: 400 }),
+      )
+      expect([name, ...made.map((error) => error.code)]).toEqual([name, code, code, code])
+    }
+  })
+}
+
+const byStatus: [type: string, status: number, code: string][] = [
+  ['invalid_request_error', 404, 'not_found'],
+  ['invalid_request_error', 413, 'context_length_exceeded'],
+  ['invalid_request_error', 400, 'invalid_request'],
+  ['INVALID_ARGUMENT', 400, 'invalid_request'],
+  ['FAILED_PRECONDITION', 400, 'invalid_request'],
+  ['server_error', 500, 'internal'],
+  ['server_error', 502, 'network'],
+  ['server_error', 503, 'provider_unavailable'],
+  ['server_error', 504, 'timeout'],
+  ['api_error', 529, 'overloaded'],
+]
+for (const [type, status, code] of byStatus) {
+  test(`openai-chat: ${type} with status ${status} is ${code}`, () => {
+    expect(chatError(peer, { type, status: type }, { words, status }).code).toBe(code)
+  })
+}
+
+const recorded: [folder: string, file: string, code: string, reason: string][] = [
+  ['openai-compat', 'openrouter-error-midstream.sse', 'invalid_request', 'http_400'],
+  ['raw-endpoints', 'vllm-error-midstream.sse', 'internal', 'http_500'],
+]
+for (const [folder, file, code, reason] of recorded) {
+  const found = sharedFixtures(folder).find(({ name }) => name === file)
+  test.skipIf(!found)(`openai-chat: the error that ${file} recorded is ${code} (${reason})`, () => {
+    const told = Buffer.from(found!.bytes)
+      .toString()
+      .split('\n')
+      .flatMap((line) => (line.startsWith('data: {') ? [JSON.parse(line.slice(6)) as unknown] : []))
+      .map(errorIn)
+      .filter((error) => error !== undefined)
+      .map((error) => chatError(peer, error, { words }))
+    expect(told.map((error) => [error.code, error.reason])).toEqual([[code, reason]])
+  })
+}
+
+test('openai-chat: a model that is not known is named; a status alone may also mean the address', () => {
+  const message = (error: object) => chatError(peer, { ...error }, { words, status: 404, model: 'gpt-x' }).message
+  expect([message({ code: 'model_not_found' }), message({})]).toEqual([
+    'the test does not know the model gpt-x; see what there is with `runlet models` (HTTP 404)',
+    'the test does not know the model gpt-x, or has no such API at this address; check the model id and the base URL (HTTP 404)',
   ])
 })

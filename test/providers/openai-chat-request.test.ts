@@ -86,6 +86,31 @@ test('openai-chat: what a server would refuse is spelled its way, or left out', 
   expect(deepseek).toContainEqual({ role: 'assistant', content: '20 degrees.' })
 })
 
+test('openai-chat: what has no name here is sent as it is, but never in the place of what has one', () => {
+  const provider_options = { seed: 7, model: 'other', messages: [], stream: false, temperature: 2, tools: 'x' }
+  expect(chatRequest({ ...request, tools: [], options: { temperature: 0, provider_options } }, plain)).toMatchObject({
+    seed: 7,
+    model: 'm',
+    stream: true,
+    temperature: 0,
+    messages: chatRequest(request, plain)['messages'],
+  })
+})
+
+test('openai-chat: a choice of tools, and strictness, are sent with the tools', () => {
+  const tool = { name: 'w', description: 'Weather', parameters, strict: true }
+  for (const [tool_choice, said] of [
+    ['none', 'none'],
+    ['required', 'required'],
+    [{ name: 'w' }, { type: 'function', function: { name: 'w' } }],
+  ] as const) {
+    const body = chatRequest({ ...request, tools: [tool], options: { tool_choice } }, plain)
+    expect([body['tool_choice'], body['tools']]).toEqual([said, [{ type: 'function', function: tool }]])
+    // Without tools it is refused.
+    expect(chatRequest({ ...request, tools: [], options: { tool_choice } }, plain)).not.toHaveProperty('tool_choice')
+  }
+})
+
 test('openai-chat: the key, the path and the headers go to the base URL, which gets a version if it has no path', async () => {
   const answer = 'data: {"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
   const server = await loopback((_, response) => {

@@ -1,9 +1,8 @@
 /** Ollama tells an error as one sentence, without a code: the sentences that we know, and what they mean. */
-import type { ErrorCode, RunletError } from '../../core/error.ts'
+import { codeOfStatus, type ErrorCode, type RunletError } from '../../core/error.ts'
 import type { Peer } from '../shared/peer.ts'
 import { refusalError } from '../shared/refusal.ts'
 import { retryAfterMs, type HeaderOf } from '../shared/retry-after.ts'
-import { codeOfStatus } from '../shared/status.ts'
 
 interface Known {
   readonly sentence: RegExp
@@ -13,7 +12,7 @@ interface Known {
   readonly says?: (model: string) => string
 }
 
-/** Seen in ollama/ollama: server/routes.go, server/sched.go, llm/server.go. The first that fits counts. */
+/** Seen in ollama/ollama: server/routes.go, server/sched.go, llm/server.go, middleware. The first that fits counts. */
 export const ollamaSentences: readonly Known[] = [
   {
     sentence: /model .*not found|try pulling it first/i,
@@ -34,8 +33,21 @@ export const ollamaSentences: readonly Known[] = [
     reason: 'context_length_exceeded',
   },
   { sentence: /server busy|maximum pending requests/i, code: 'overloaded', reason: 'server_busy' },
+  {
+    sentence:
+      /runner process (has terminated|no longer running)|server (is )?(currently )?(unavailable|not responding)/i,
+    code: 'provider_unavailable',
+    reason: 'runner_lost',
+    says: (model) => `lost the process that ran ${model}; try again, and look into its log if that does not help`,
+  },
   { sentence: /timed? ?out|deadline exceeded/i, code: 'timeout', reason: 'provider_timeout' },
+  { sentence: /connection (refused|failed|reset)/i, code: 'network', reason: 'runner_unreachable' },
   { sentence: /unauthorized/i, code: 'unauthorized', reason: 'unauthorized' },
+  {
+    sentence: /invalid .*request|missing request body/i,
+    code: 'invalid_request',
+    reason: 'bad_request',
+  },
 ]
 
 export interface OllamaRefusal {

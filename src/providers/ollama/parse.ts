@@ -18,6 +18,8 @@ export interface OllamaAnswerOptions {
   /** The model that was asked for. */
   readonly model: string
   readonly ids: CallIds
+  /** What is to be told of the request, once it is accepted. Default nothing. */
+  readonly warnings?: readonly ProviderEvent[]
 }
 
 /** `load` and `unload` answer a request without messages, which has no other end. Old servers give no reason at all. */
@@ -36,7 +38,7 @@ export function ollamaStream(options: OllamaAnswerOptions): Decoder<ProviderEven
   return blaming(options.peer, pipe(ndjsonDecoder({ maxBytes: MAX_FRAME }), ollamaLines(options)))
 }
 
-function ollamaLines({ peer, model, ids }: OllamaAnswerOptions): Decoder<ProviderEvent, JsonRecord> {
+function ollamaLines({ peer, model, ids, warnings = [] }: OllamaAnswerOptions): Decoder<ProviderEvent, JsonRecord> {
   const text = wholeText()
   const thinking = wholeText()
   /** Held until `done`: what a broken stream asked for is never run. */
@@ -100,7 +102,7 @@ function ollamaLines({ peer, model, ids }: OllamaAnswerOptions): Decoder<Provide
       if (!started) {
         started = true
         const named = line['model']
-        out.push({ type: 'start', model: typeof named === 'string' && named !== '' ? named : model })
+        out.push({ type: 'start', model: typeof named === 'string' && named !== '' ? named : model }, ...warnings)
       }
       if (isRecord(message)) addMessage(message, out)
       if (line['done'] === true) finish(line, out)

@@ -2,6 +2,7 @@ import type { Citation, StopReason } from '../../core/event.ts'
 import type { ProviderEvent } from '../../core/provider.ts'
 import { isRecord, type JsonRecord } from '../../wire/json.ts'
 import { toolCalls } from './calls.ts'
+import { fieldKeeper } from './fields.ts'
 import { annotationsOf, citationsOf, filterFindings, promptFindings, type SafetyEvent } from './findings.ts'
 import type { ChatDialect } from './request.ts'
 import { chatUsage } from './usage.ts'
@@ -17,6 +18,8 @@ export interface ChatAnswerOptions {
   readonly ids: CallIds
   /** What ends an answer. Default `done`. */
   readonly endMark?: ChatDialect['endMark']
+  /** Tell the fields that have no event of their own, too. Default false. */
+  readonly keepFields?: boolean | undefined
 }
 
 /** One answer, put together from its chunks. */
@@ -52,13 +55,15 @@ const stopReasons: ReadonlyMap<string, StopReason> = new Map([
 /** What looks like an end and is a failure: Mistral and OpenRouter, DeepSeek, vLLM. */
 const failures: ReadonlySet<string> = new Set(['error', 'insufficient_system_resource', 'abort'])
 
-export function chatAnswer({ peer, model, ids, endMark }: ChatAnswerOptions): ChatAnswer {
+export function chatAnswer({ peer, model, ids, endMark, keepFields }: ChatAnswerOptions): ChatAnswer {
   const calls = toolCalls(peer, ids)
   const text = wholeText()
   const reasoning = wholeText()
   const found = new Set<string>()
+  const fields = keepFields ? fieldKeeper() : undefined
   /** What Azure finds in the prompt, before it says which model answers. */
   let early: readonly SafetyEvent[] = []
+  const earlyFields: ProviderEvent[] = []
   let started = false
   let cited = false
   let refused = false
@@ -71,6 +76,7 @@ export function chatAnswer({ peer, model, ids, endMark }: ChatAnswerOptions): Ch
     started = true
     out.push({ type: 'start', model: typeof named === 'string' && named !== '' ? named : model })
     addFindings(early, out)
+    out.push(...earlyFields)
   }
 
   function addChoice(choice: JsonRecord, out: ProviderEvent[]): void {
@@ -172,6 +178,8 @@ export function chatAnswer({ peer, model, ids, endMark }: ChatAnswerOptions): Ch
       if (counted) usage = counted
       const groq = chunk['x_groq']
       if (isRecord(groq) && groq['usage']) usage = groq['usage']
+      const kept = fields?.take(chunk)
+      if (kept) (started ? out : earlyFields).push({ type: 'fields', fields: kept })
     },
     finish(out) {
       if (ended) return

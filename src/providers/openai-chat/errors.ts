@@ -1,10 +1,9 @@
 /** What goes wrong at Chat Completions servers, in all the ways they spell it, as codes of ours. */
-import type { ErrorCode, RunletError } from '../../core/error.ts'
+import { codeOfStatus, type ErrorCode, type RunletError } from '../../core/error.ts'
 import { isRecord, type JsonRecord } from '../../wire/json.ts'
 import type { Peer } from '../shared/peer.ts'
 import { refusalError } from '../shared/refusal.ts'
 import { retryAfterMs, type HeaderOf } from '../shared/retry-after.ts'
-import { codeOfStatus } from '../shared/status.ts'
 
 /** The provider's own codes, and those of its types that say as much. In lower case. Looked at first. */
 export const chatErrorCodes = {
@@ -12,12 +11,15 @@ export const chatErrorCodes = {
   context_window_exceeded: 'context_length_exceeded',
   max_tokens_exceeded: 'context_length_exceeded',
   string_above_max_length: 'context_length_exceeded',
+  request_too_large: 'context_length_exceeded', // Anthropic
+  out_of_range: 'context_length_exceeded', // Google
   exceed_context_size_error: 'context_length_exceeded', // llama.cpp
   model_not_found: 'not_found',
   model_not_available: 'not_found',
   deploymentnotfound: 'not_found', // Azure
   not_found_error: 'not_found',
   notfounderror: 'not_found', // vLLM
+  not_found: 'not_found', // Google
   rate_limit_exceeded: 'rate_limited',
   rate_limit_reached: 'rate_limited',
   rate_limit_error: 'rate_limited',
@@ -27,6 +29,7 @@ export const chatErrorCodes = {
   quota_exceeded: 'rate_limited',
   billing_hard_limit_reached: 'rate_limited',
   billing_not_active: 'rate_limited',
+  resource_exhausted: 'rate_limited', // Google
   content_filter: 'content_filtered',
   content_policy_violation: 'content_filtered',
   content_blocked: 'content_filtered',
@@ -37,7 +40,9 @@ export const chatErrorCodes = {
   authentication_failed: 'unauthorized',
   authentication_error: 'unauthorized',
   invalid_authentication_error: 'unauthorized',
+  unauthenticated: 'unauthorized', // Google
   permission_error: 'forbidden',
+  permission_denied: 'forbidden', // Google
   account_deactivated: 'forbidden',
   unsupported_country_region_territory: 'forbidden',
   engine_overloaded: 'overloaded',
@@ -47,10 +52,13 @@ export const chatErrorCodes = {
   capacity_exceeded: 'overloaded',
   slow_down: 'overloaded',
   unavailable_error: 'provider_unavailable', // llama.cpp, while it loads the model
+  unavailable: 'provider_unavailable', // Google
   timeout: 'timeout',
   request_timeout: 'timeout',
   timeout_error: 'timeout',
+  deadline_exceeded: 'timeout', // Google
   not_supported_error: 'unsupported', // llama.cpp
+  unimplemented: 'unsupported', // Google
   // The model wrote a call that its own server could not read: our client's request is not to blame.
   tool_use_failed: 'internal', // Groq
 } as const satisfies Readonly<Record<string, ErrorCode>>
@@ -59,6 +67,8 @@ export const chatErrorCodes = {
 const vagueTypes: ReadonlyMap<string, ErrorCode> = new Map([
   ['invalid_request_error', 'invalid_request'],
   ['badrequesterror', 'invalid_request'], // vLLM
+  ['invalid_argument', 'invalid_request'], // Google
+  ['failed_precondition', 'invalid_request'], // Google
   ['server_error', 'internal'],
   ['api_error', 'internal'],
   ['internal_error', 'internal'],
@@ -98,10 +108,12 @@ export interface ErrorAnswer {
   readonly header?: HeaderOf
   /** The text that came, for the log. */
   readonly words: string
+  /** The model that was asked for. */
+  readonly model?: string
 }
 
 /** The typed error for what a provider said: by its code, else by its type, else by the status, else by a vague type. */
-export function chatError(peer: Peer, error: JsonRecord, { status, header, words }: ErrorAnswer): RunletError {
+export function chatError(peer: Peer, error: JsonRecord, { status, header, words, model }: ErrorAnswer): RunletError {
   const inner = isRecord(error['innererror']) ? error['innererror'] : {}
   const names = [error['code'], inner['code'], error['type'], error['status']].map(nameOf)
   const told = status ?? statusIn(error)
@@ -117,10 +129,17 @@ export function chatError(peer: Peer, error: JsonRecord, { status, header, words
     reason,
     words,
     requestId: header?.('x-request-id'),
+    ...(code === 'not_found' && model !== undefined ? { says: unknownModel(model, known !== undefined) } : {}),
     ...(status === undefined ? {} : { status }),
     ...(known && spent.has(known) ? { temporary: false } : { retryAfterMs: waitMs(told, header) }),
   })
 }
+
+/** A status alone may also mean that the address is wrong. */
+const unknownModel = (model: string, sure: boolean) =>
+  sure
+    ? `does not know the model ${model}; see what there is with \`runlet models\``
+    : `does not know the model ${model}, or has no such API at this address; check the model id and the base URL`
 
 /** Rate limit headers stand on every answer, so only a 429 gives them the meaning of a wait. */
 function waitMs(status: number | undefined, header: HeaderOf | undefined): number | undefined {

@@ -1,7 +1,8 @@
 import type { JsonObject } from '../../core/json.ts'
 import type { AssistantMessage, Message } from '../../core/message.ts'
 import { contentText, textOf } from '../../core/message.ts'
-import type { ModelRequest } from '../../core/provider.ts'
+import type { ModelOptions, ModelRequest } from '../../core/provider.ts'
+import type { ToolSpec } from '../../core/tool.ts'
 
 /** Where servers of this API differ in what they accept. */
 export interface ChatDialect {
@@ -38,17 +39,23 @@ export function dialectOf(hostname: string): ChatDialect {
   return { ...common, ...hosts[hostname] }
 }
 
-/** The body of `POST /chat/completions`. What the caller left out is left out, so that the server's defaults hold. */
+/**
+ * The body of `POST /chat/completions`. What the caller left out is left out, so that the server's defaults hold. What
+ * has a name here goes before a member of the same name among the provider's own options.
+ */
 export function chatRequest(request: ModelRequest, dialect: ChatDialect): JsonObject {
   const { model, messages, tools, options } = request
-  const { temperature, top_p, max_tokens, stop, reasoning_effort } = options
+  const { temperature, top_p, max_tokens, stop, reasoning_effort, tool_choice, provider_options } = options
   return {
+    ...provider_options,
     model,
     messages: messages.map((message) => chatMessage(message, dialect)),
     stream: true,
     ...(dialect.askUsage ? { stream_options: { include_usage: true } } : {}),
     // An empty list is refused by most.
     ...(tools.length > 0 ? { tools: tools.map((tool) => ({ type: 'function', function: functionOf(tool) })) } : {}),
+    // Without tools it is refused.
+    ...(tools.length > 0 && tool_choice !== undefined ? { tool_choice: choiceOf(tool_choice) } : {}),
     ...(temperature === undefined ? {} : { temperature }),
     ...(top_p === undefined ? {} : { top_p }),
     ...(max_tokens === undefined ? {} : { [dialect.maxTokensField]: max_tokens }),
@@ -57,11 +64,15 @@ export function chatRequest(request: ModelRequest, dialect: ChatDialect): JsonOb
   }
 }
 
-const functionOf = ({ name, description, parameters }: ModelRequest['tools'][number]) => ({
+const functionOf = ({ name, description, parameters, strict }: ToolSpec) => ({
   name,
   description,
   parameters,
+  ...(strict === undefined ? {} : { strict }),
 })
+
+const choiceOf = (choice: NonNullable<ModelOptions['tool_choice']>) =>
+  typeof choice === 'string' ? choice : { type: 'function', function: { name: choice.name } }
 
 function chatMessage(message: Message, dialect: ChatDialect): JsonObject {
   switch (message.role) {

@@ -33,6 +33,8 @@ export interface HttpCall {
   readonly body?: JsonObject
   readonly accept: string
   readonly signal: AbortSignal
+  /** Sent as the header of that name, so that the provider's traces join ours. */
+  readonly traceparent?: string | undefined
 }
 
 export interface HttpAnswer {
@@ -76,7 +78,7 @@ export function httpClient(options: HttpOptions): HttpClient {
   })
   const dispatcher = dispatcherFor(base, connectMs)
 
-  async function send(path: string, { body, accept, signal }: HttpCall): Promise<HttpAnswer> {
+  async function send(path: string, { body, accept, signal, traceparent }: HttpCall): Promise<HttpAnswer> {
     signal.throwIfAborted()
     const url = new URL(base)
     url.pathname = `${base.pathname.replace(/\/+$/, '')}${path}`
@@ -85,7 +87,12 @@ export function httpClient(options: HttpOptions): HttpClient {
       answer = await request(url, {
         dispatcher,
         method: body ? 'POST' : 'GET',
-        headers: { ...sent, accept, ...(body ? { 'content-type': 'application/json' } : {}) },
+        headers: {
+          ...sent,
+          accept,
+          ...(body ? { 'content-type': 'application/json' } : {}),
+          ...(traceparent === undefined ? {} : { traceparent }),
+        },
         body: body ? JSON.stringify(body) : null,
         signal,
         headersTimeout: 0,

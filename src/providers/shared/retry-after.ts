@@ -23,7 +23,7 @@ export function retryAfterMs(header: HeaderOf, now: number = Date.now()): number
   const usedUp: number[] = []
   for (const [reset, remaining] of resets) {
     const value = header(reset)
-    const waitMs = value === undefined ? undefined : (durationMs(value) ?? momentMs(value, now))
+    const waitMs = value === undefined ? undefined : resetIn(value, now)
     if (waitMs === undefined) continue
     const list = numberOf(header(remaining)) === 0 ? usedUp : open
     list.push(waitMs)
@@ -31,6 +31,9 @@ export function retryAfterMs(header: HeaderOf, now: number = Date.now()): number
   if (usedUp.length > 0) return Math.max(...usedUp)
   return open.length > 0 ? Math.min(...open) : undefined
 }
+
+/** Milliseconds until the moment that a reset header means, in any of the spellings above; undefined if it is none. */
+export const resetIn = (text: string, now: number): number | undefined => durationMs(text) ?? momentMs(text, now)
 
 /** Where a limit's reset stands, and where what is left of it. */
 const resets: readonly (readonly [reset: string, remaining: string])[] = [
@@ -42,7 +45,8 @@ const resets: readonly (readonly [reset: string, remaining: string])[] = [
   ['anthropic-ratelimit-tokens-reset', 'anthropic-ratelimit-tokens-remaining'],
 ]
 
-function numberOf(text: string | undefined): number | undefined {
+/** A plain decimal number; undefined for anything else. */
+export function numberOf(text: string | undefined): number | undefined {
   const trimmed = text?.trim() ?? ''
   return /^\d+(\.\d+)?$/.test(trimmed) ? Number(trimmed) : undefined
 }

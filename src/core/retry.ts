@@ -1,6 +1,6 @@
-import type { RunletError } from '../core/error.ts'
+import type { RunletError } from './error.ts'
 
-/** Longest wait that a provider may ask for; beyond it the run fails at once and tells the caller to come back. */
+/** Longest wait that a provider may ask for; beyond it a call fails at once and tells the caller to come back. */
 const LONGEST_WAIT_MS = 60_000
 const FIRST_WAIT_MS = 250
 const LONGEST_BACKOFF_MS = 8_000

@@ -1,0 +1,75 @@
+import type { JsonObject, JsonValue } from '../../core/json.ts'
+import { boundedJson, isRecord, type JsonRecord } from '../../wire/json.ts'
+
+/** Finds, in the chunks of one answer, the fields that have no event of their own and that clients of the API read. */
+export interface FieldKeeper {
+  /** What is to be kept of a chunk, in the shape of a chunk; undefined if there is nothing, or nothing else than before. */
+  take(chunk: JsonRecord): JsonObject | undefined
+}
+
+/** Of the whole answer: OpenAI, OpenRouter, Perplexity, Azure, Groq. Told again only where they change. */
+const ofAnswer = [
+  'system_fingerprint',
+  'service_tier',
+  'moderation',
+  'provider',
+  'citations',
+  'search_results',
+  'images',
+  'related_questions',
+  'prompt_filter_results',
+  'x_groq',
+] as const
+
+/** Of the choice, told again only where they change: Azure, OpenRouter, vLLM. */
+const ofChoice = ['content_filter_results', 'native_finish_reason', 'stop_reason'] as const
+
+/** Pieces of the answer: each one counts. */
+const pieces = ['refusal', 'reasoning_details'] as const
+
+export function fieldKeeper(): FieldKeeper {
+  const told = new Map<string, string>()
+
+  /** The members of `from` that say something else than they last did. */
+  function changed(from: JsonRecord, names: readonly string[]): JsonObject {
+    const found: Record<string, JsonValue> = {}
+    for (const name of names) {
+      const value = from[name]
+      if (isEmpty(value)) continue
+      const text = JSON.stringify(boundedJson(value))
+      if (told.get(name) === text) continue
+      told.set(name, text)
+      found[name] = value as JsonValue
+    }
+    return found
+  }
+
+  return {
+    take(chunk) {
+      const { choices } = chunk
+      const first: unknown = Array.isArray(choices)
+        ? choices.find((choice) => isRecord(choice) && (choice['index'] ?? 0) === 0)
+        : undefined
+      const fields: JsonObject = changed(chunk, ofAnswer)
+      const choice: JsonObject = isRecord(first) ? { ...piecesOf(first), ...changed(first, ofChoice) } : {}
+      if (Object.keys(choice).length > 0) return { ...fields, choices: [{ index: 0, ...choice }] }
+      return Object.keys(fields).length > 0 ? fields : undefined
+    },
+  }
+}
+
+function piecesOf({ logprobs, delta }: JsonRecord): JsonObject {
+  const said = isRecord(delta) ? pieces.filter((name) => !isEmpty(delta[name])) : []
+  return {
+    ...(said.length > 0
+      ? { delta: Object.fromEntries(said.map((name) => [name, boundedJson((delta as JsonRecord)[name])])) }
+      : {}),
+    ...(isEmpty(logprobs) ? {} : { logprobs: boundedJson(logprobs) }),
+  }
+}
+
+/** Null, "" and {} are how servers say that there is nothing. */
+function isEmpty(value: unknown): boolean {
+  if (value === undefined || value === null || value === '') return true
+  return typeof value === 'object' && Object.keys(value).length === 0
+}
