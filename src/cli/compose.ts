@@ -1,5 +1,6 @@
 /** Settings become parts: every provider, tool and limit that a process which makes runs is given. */
-import type { Config, ProviderSettings } from '../config/load.ts'
+import type { Config } from '../config/load.ts'
+import type { ProviderSettings } from '../config/providers.ts'
 import { nearest } from '../core/near.ts'
 import { RunletError, toRunletError } from '../core/error.ts'
 import type { Provider } from '../core/provider.ts'
@@ -7,6 +8,7 @@ import type { Diagnostic } from '../engine/runtime.ts'
 import { providers as apis } from '../providers/index.ts'
 import type { ProviderApi } from '../providers/index.ts'
 import { boxTools } from '../tools/index.ts'
+import { fallbacks, guard } from './guards.ts'
 import { simProvider } from './sim-provider.ts'
 import type { Powers } from './store-backend.ts'
 
@@ -27,11 +29,13 @@ const SIM_MODEL = 'sim/hello'
 
 export function compose(config: Config, { toolRoot, onDiagnostic }: ComposeOptions = {}): Parts {
   const sim = simProvider()
+  const single = { ...providersOf(config), sim }
+  const several = fallbacks(config, single)
   const { first_content_ms, idle_ms, tool_ms, steps, attempts, parallel_tools } = config.limits
   return {
     powers: {
-      providers: { ...providersOf(config), sim },
-      aliases: { sim: SIM_MODEL, ...config.aliases },
+      providers: { ...single, ...several.providers },
+      aliases: { sim: SIM_MODEL, ...several.aliases },
       ...(config.model ? { defaultModel: config.model.name } : {}),
       ...(toolRoot === undefined ? {} : { tools: boxTools({ root: toolRoot }) }),
       ...(onDiagnostic ? { onDiagnostic } : {}),
@@ -48,15 +52,17 @@ export function compose(config: Config, { toolRoot, onDiagnostic }: ComposeOptio
   }
 }
 
-/** One that cannot be used says so when it is used: the others need not suffer for it. */
+/**
+ * Every provider of the configuration, with its limits and rules around it. One that cannot be used says so when it is
+ * used: the others need not suffer for it. A rule that cannot be used is told at once: nobody is to go on without it.
+ */
 export function providersOf(config: Config): Record<string, Provider> {
-  return Object.fromEntries(
-    Object.entries(config.providers).map(([name, settings]) => [name, providerOf(name, settings, config)]),
-  )
+  const made = Object.entries(config.providers).map(([name, settings]) => [name, providerOf(name, settings, config)])
+  return guard(Object.fromEntries(made), config)
 }
 
 function providerOf(name: string, settings: ProviderSettings, config: Config): Provider {
-  const { api, apiKey, apiKeyEnv, baseUrl, keyNeeded, endMark } = settings
+  const { api, apiKey, apiKeyEnv, baseUrl, keyNeeded, dialect, headers, headersMissing } = settings
   if (!isApi(api)) {
     const known = Object.keys(apis)
     const meant = nearest(api, known)
@@ -79,8 +85,19 @@ function providerOf(name: string, settings: ProviderSettings, config: Config): P
       }),
     )
   }
+  const [missing] = headersMissing
+  if (missing) {
+    return unusable(
+      api,
+      new RunletError('unauthorized', {
+        reason: 'key_missing',
+        message: `${name} needs ${missing.env} for its header ${missing.header}, and it is not set where Runlet runs. Set it and try again: export ${missing.env}=…`,
+        provider: name,
+      }),
+    )
+  }
   try {
-    return apis[api]({ base_url: baseUrl, api_key: apiKey, end_mark: endMark })
+    return apis[api]({ name, base_url: baseUrl, api_key: apiKey, headers, ...dialect })
   } catch (thrown) {
     return unusable(api, toRunletError(thrown))
   }

@@ -12,7 +12,7 @@ interface ModelsFlags {
 /** What `--model` takes, and what it stands for where that is not itself. */
 interface ModelRow {
   readonly model: string
-  readonly alias_of?: string
+  readonly alias_of?: string | readonly string[]
   readonly specialist?: string
 }
 
@@ -40,6 +40,8 @@ async function models({ json }: ModelsFlags): Promise<void> {
     const { providers } = parts.powers
     const listed = await Promise.all(
       Object.entries(providers).map(async ([name, provider]) => {
+        // What an alias lists is listed where it comes from.
+        if (Object.hasOwn(config.aliases, name)) return []
         try {
           const found = await provider.models({ signal: AbortSignal.timeout(PATIENCE_MS) })
           return found.map(({ id }) => ({ model: `${name}/${id}` }))
@@ -64,7 +66,7 @@ async function models({ json }: ModelsFlags): Promise<void> {
     if (json) return await printJson(rows)
     await printLines(
       rows.map(({ model, alias_of, specialist }) => {
-        const target = alias_of ?? specialist
+        const target = typeof alias_of === 'object' ? alias_of.join(', ') : (alias_of ?? specialist)
         return sanitiseLine(target === undefined ? model : `${model} -> ${target}`)
       }),
     )

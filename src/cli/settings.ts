@@ -48,8 +48,8 @@ export async function loadSettings(flags: CommonFlags): Promise<Settings> {
 }
 
 /** Two processes with the same digest ask the same models with the same keys. */
-export function digestOf({ providers, aliases, limits }: Config): string {
+export function digestOf({ providers, aliases, limits, budget }: Config): string {
   return createHash('sha256')
-    .update(JSON.stringify([providers, aliases, limits]))
+    .update(JSON.stringify([providers, aliases, limits, budget]))
     .digest('hex')
 }

@@ -52,6 +52,6 @@ async function powersOf(content: Uint8Array, path: string): Promise<string[]> {
   const { toml, privileged } = await parseConfig(content, path)
   return privileged.map((keys) => {
     const set = keys.reduce<unknown>((table, key) => (table as Record<string, unknown>)[key], toml.value)
-    return `  ${sanitiseLine(`${keys.join('.')} = ${String(set)}`)}`
+    return `  ${sanitiseLine(`${keys.join('.')} = ${typeof set === 'string' ? set : JSON.stringify(set)}`)}`
   })
 }

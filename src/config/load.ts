@@ -2,8 +2,10 @@
 import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { RunletError } from '../core/error.ts'
-import { CONFIG_FILE } from './places.ts'
+import { CONFIG_FILE, valueOf } from './places.ts'
 import type { Environment, Places } from './places.ts'
+import { guarded, providersOf } from './providers.ts'
+import type { ProviderSettings } from './providers.ts'
 import type { ConfigFile } from './schema.ts'
 import type { TomlFile } from './toml.ts'
 import { trustIn } from './trust.ts'
@@ -16,11 +18,14 @@ export interface Config {
   readonly model?: { readonly name: string; readonly from: 'flag' | 'file' | 'environment' }
   /** By name. `openai` and `ollama` are always there. */
   readonly providers: Readonly<Record<string, ProviderSettings>>
-  readonly aliases: Readonly<Record<string, string>>
+  /** By name: a model, or several of which the next is asked where one fails. */
+  readonly aliases: Readonly<Record<string, string | readonly string[]>>
   readonly specialists: Readonly<Record<string, Specialist>>
   /** Names of the tools that `ask` offers where no flag names any. */
   readonly tools: readonly string[]
   readonly limits: NonNullable<ConfigFile['limits']>
+  /** What all providers together may spend. */
+  readonly budget: NonNullable<ConfigFile['budget']>
   /** `FILE:LINE:COLUMN` of a setting, or the place around it. */
   readonly where: (...path: string[]) => string
 }
@@ -30,22 +35,6 @@ export interface ConfigSource {
   /** `folder`: it came with the working directory. `home`: it is the user's own. */
   readonly kind: 'folder' | 'home'
   readonly trust: Trust
-}
-
-export interface ProviderSettings {
-  /** A row of `providers/index.ts`. */
-  readonly api: string
-  readonly baseUrl?: string
-  readonly server?: 'llama.cpp' | 'vllm' | 'ollama'
-  readonly endMark?: 'done' | 'finish_reason'
-  /** The environment variable that holds the key. */
-  readonly apiKeyEnv?: string
-  /** What stands in it. Never printed. */
-  readonly apiKey?: string
-  /** Whether nothing can be asked without the key. */
-  readonly keyNeeded: boolean
-  /** False for `openai` and `ollama` as long as neither the file nor the environment speaks of them. */
-  readonly configured: boolean
 }
 
 /** A named AI: a model with instructions, or an endpoint. */
@@ -102,14 +91,19 @@ export async function loadConfig({ cwd, places, env, flags = {} }: LoadOptions):
   const { toml, file, privileged: all } = await parseConfig(content, path)
   const trust = kind === 'home' ? 'trusted' : trustIn(places.trust, cwd, content)
   const [privileged] = all
-  if (privileged && trust !== 'trusted') throw untrusted(toml.where(privileged), privileged.join('.'), trust)
+  if (privileged && trust !== 'trusted') throw untrusted(toml.where(privileged), privileged, trust)
   return settle({
-    file,
+    file: trust === 'trusted' ? file : guarded(file, await homeFile(places)),
     source: { path, kind, trust },
     env,
     flags,
     where: (...key) => toml.where(key),
   })
+}
+
+async function homeFile({ config }: Places): Promise<ConfigFile> {
+  const content = readConfigFile(config)
+  return content ? (await parseConfig(content, config)).file : {}
 }
 
 /** The bytes of the `runlet.toml` in a folder; undefined if there is none. */
@@ -163,11 +157,12 @@ function isSame(a: string, b: string): boolean {
   }
 }
 
-function untrusted(where: string, key: string, trust: Trust): RunletError {
+function untrusted(where: string, path: readonly string[], trust: Trust): RunletError {
+  const what = path.at(-1) === 'prices' ? 'what a budget counts' : 'where requests and keys go'
   const why = trust === 'changed' ? 'the file changed since you trusted it' : 'you have not trusted this folder'
   return new RunletError('forbidden', {
     reason: 'config_untrusted',
-    message: `${where}: ${key} decides where requests and keys go, and ${why}. Read the file, then run: runlet trust`,
+    message: `${where}: ${path.join('.')} decides ${what}, and ${why}. Read the file, then run: runlet trust`,
   })
 }
 
@@ -189,6 +184,7 @@ function settle({ file, source, env, flags, where }: Parts): Config {
     specialists: specialistsOf(file),
     tools: file.tools ?? [],
     limits: file.limits ?? {},
+    budget: file.budget ?? {},
     where,
   }
 }
@@ -200,44 +196,10 @@ function modelOf(file: ConfigFile, env: Environment, flags: { readonly model?: s
   return name === undefined ? undefined : { name, from: 'environment' }
 }
 
-/** The providers that exist without being configured. */
-const builtIn: Readonly<Record<string, { api: string; baseUrlEnv: string; apiKeyEnv?: string }>> = {
-  openai: { api: 'openai-chat', baseUrlEnv: 'OPENAI_BASE_URL', apiKeyEnv: 'OPENAI_API_KEY' },
-  ollama: { api: 'ollama', baseUrlEnv: 'OLLAMA_HOST' },
-}
-
-function providersOf(file: ConfigFile, env: Environment): Record<string, ProviderSettings> {
-  const providers: Record<string, ProviderSettings> = {}
-  for (const name of new Set([...Object.keys(builtIn), ...Object.keys(file.providers ?? {})])) {
-    const known = Object.hasOwn(builtIn, name) ? builtIn[name] : undefined
-    const told = file.providers?.[name]
-    const baseUrl = told?.base_url ?? (known && valueOf(env, known.baseUrlEnv))
-    const apiKeyEnv = told?.api_key_env ?? known?.apiKeyEnv
-    const apiKey = apiKeyEnv === undefined ? undefined : valueOf(env, apiKeyEnv)
-    providers[name] = {
-      api: told?.api ?? known?.api ?? 'openai-chat',
-      ...(baseUrl === undefined ? {} : { baseUrl }),
-      ...(told?.server === undefined ? {} : { server: told.server }),
-      ...(told?.end_mark === undefined ? {} : { endMark: told.end_mark }),
-      ...(apiKeyEnv === undefined ? {} : { apiKeyEnv }),
-      ...(apiKey === undefined ? {} : { apiKey }),
-      // A server of one's own behind OPENAI_BASE_URL may ask for none; a key that the file names must be there.
-      keyNeeded: told?.api_key_env !== undefined || (known?.apiKeyEnv !== undefined && baseUrl === undefined),
-      configured: told !== undefined || baseUrl !== undefined || apiKey !== undefined,
-    }
-  }
-  return providers
-}
-
 function specialistsOf(file: ConfigFile): Record<string, Specialist> {
   const specialists: Record<string, Specialist> = {}
   for (const [name, { aliases = [], ...specialist }] of Object.entries(file.specialists ?? {})) {
     for (const called of [name, ...aliases]) specialists[called] = specialist
   }
   return specialists
-}
-
-/** An environment variable, without the white space that a copied key often brings; empty counts as absent. */
-function valueOf(env: Environment, name: string): string | undefined {
-  return env[name]?.trim() || undefined
 }

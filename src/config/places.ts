@@ -5,6 +5,11 @@ import { RunletError } from '../core/error.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
+/** An environment variable, without the white space that a copied key often brings; empty counts as absent. */
+export function valueOf(env: Environment, name: string): string | undefined {
+  return env[name]?.trim() || undefined
+}
+
 /** Absolute paths. None of them need exist. */
 export interface Places {
   /** The user's own configuration, which is always trusted. */

@@ -51,23 +51,28 @@ const DOTTED = String.raw`${KEY}(?:[ \t]*\.[ \t]*${KEY})*`
 // Strings and comments are matched first, so that nothing inside them is taken for a key.
 const TOKEN = new RegExp(
   String.raw`(?<skip>"""[^]*?"""|'''[^]*?'''|#[^\n]*)` +
-    String.raw`|(?<=^[ \t]*)\[\[?[ \t]*(?<table>${DOTTED})[ \t]*\]` +
+    String.raw`|(?<=^[ \t]*)\[(?<list>\[?)[ \t]*(?<table>${DOTTED})[ \t]*\]` +
     String.raw`|(?<key>${DOTTED})[ \t]*=` +
     String.raw`|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|(?<open>\{)|(?<close>\})`,
   'gm',
 )
 
-/** Every key of a document that has been parsed, in order, with its full path. Inline tables are entered. */
+/**
+ * Every key of a document that has been parsed, in order, with its full path. Inline tables are entered; the tables of
+ * an array have their place in it as a part of the path.
+ */
 function findKeys(text: string): KeyPlace[] {
   const keys: KeyPlace[] = []
   let table: readonly string[] = []
   /** What the inline tables that are open belong to. */
   const inline: (readonly string[])[] = []
   let last: readonly string[] = []
+  /** How many tables each array has. */
+  const lists = new Map<string, number>()
   for (const match of text.matchAll(TOKEN)) {
-    const { table: header, key, open, close } = match.groups!
+    const { list, table: header, key, open, close } = match.groups!
     if (header !== undefined) {
-      table = last = splitKey(header)
+      table = last = placed(splitKey(header), list === '[', lists)
       inline.length = 0
     } else if (key !== undefined) last = [...(inline.at(-1) ?? table), ...splitKey(key)]
     else if (open !== undefined) inline.push(last)
@@ -76,6 +81,19 @@ function findKeys(text: string): KeyPlace[] {
     if (name !== undefined) keys.push({ path: last, ...placeOf(text, match.index + match[0].indexOf(name)) })
   }
   return keys
+}
+
+/** The path of a table, where every array on the way stands for its last table. */
+function placed(path: readonly string[], adds: boolean, lists: Map<string, number>): string[] {
+  const full: string[] = []
+  for (const [i, part] of path.entries()) {
+    full.push(part)
+    const list = JSON.stringify(full)
+    if (adds && i === path.length - 1) lists.set(list, (lists.get(list) ?? 0) + 1)
+    const count = lists.get(list)
+    if (count !== undefined) full.push(String(count - 1))
+  }
+  return full
 }
 
 function splitKey(dotted: string): string[] {

@@ -11,7 +11,7 @@ test.concurrent(
     configure(cli, 'default_model = "sim"\n\n[aliases]\nfast = 1\n')
     expect(await cli.run(['ask', 'hi'])).toEqual({
       stdout: '',
-      stderr: `runlet: ${cli.home}/runlet.toml:4:1: aliases.fast must be a string\n`,
+      stderr: `runlet: ${cli.home}/runlet.toml:4:1: aliases.fast must be a string, or an array of strings\n`,
       status: 2,
     })
     configure(cli, 'default_model = "sim\n')
@@ -32,6 +32,21 @@ test.concurrent(
     expect((await cli.run(['ask', '--model', 'apollo', 'named'])).stdout).toBe('named\n')
     const { stdout } = await cli.run(['models'])
     expect(stdout.split('\n').slice(-3)).toEqual(['parrot -> sim/echo', 'apollo -> sim/echo', ''])
+  }),
+)
+
+test.concurrent(
+  'an alias of several models answers from the first that is there, and is listed with all of them',
+  withCli(async (cli) => {
+    configure(
+      cli,
+      '[aliases]\nfast = ["box/m", "sim/echo"]\n[providers.box]\nbase_url = "http://127.0.0.1:9"\n[limits]\nattempts = 1\n',
+    )
+    expect((await cli.run(['ask', '--model', 'fast', 'hello'])).stdout).toBe('hello\n')
+    const { stdout } = await cli.run(['models'])
+    expect(stdout.split('\n').filter((line) => line.includes('fast'))).toEqual(['fast -> box/m, sim/echo'])
+    const json = (await cli.run(['models', '--json'])).stdout.trim().split('\n').at(-1)!
+    expect(JSON.parse(json)).toEqual({ model: 'fast', alias_of: ['box/m', 'sim/echo'] })
   }),
 )
 

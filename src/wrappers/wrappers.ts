@@ -1,0 +1,10 @@
+/** What can be put around a provider: each wrapper takes one and gives one back, so that they go around each other. */
+export type { Wrapper } from './wrapper.ts'
+export { retrying, type RetryOptions } from './retrying.ts'
+export { rateLimited, type RateLimitOptions } from './rate-limited.ts'
+export { safe, type SafetyOptions, type SafetyRule } from './safe.ts'
+export { budgeted, type BudgetOptions, type BudgetWrapper } from './budgeted.ts'
+export { memoryLedger, type Account, type Ledger, type MemoryLedgerOptions } from './budget/ledger.ts'
+export type { Price, Prices, Spent } from './budget/money.ts'
+export type { Amount } from './budget/tabs.ts'
+export { fallback, type Candidate, type FallbackOptions } from './fallback.ts'
