@@ -27,6 +27,8 @@ export const micro: Group = {
             { job: 'micro.bare-error', title: 'new Error, its stack included', role: 'limit' },
             { job: 'micro.run-id', title: 'run id', role: 'runlet', ...atMost(200) },
             { job: 'micro.fold', title: 'fold', role: 'runlet' },
+            { job: 'micro.metrics', title: 'metrics, of an append of 64 events', role: 'runlet' },
+            { job: 'micro.metrics.single', title: 'the same, of an append of one', role: 'runlet' },
           ],
           cpuNs,
         ),

@@ -8,7 +8,7 @@ import { exitStatus } from './report.ts'
 interface DoctorFlags {
   readonly json?: boolean
   readonly store?: string
-  readonly through?: string | true
+  readonly url?: string | true
 }
 
 /** One thing that was looked at. */
@@ -19,6 +19,16 @@ export interface Finding {
   readonly text: string
   /** What to do about it. */
   readonly fix?: string
+  /** Of a stream that was watched. Times in milliseconds. */
+  readonly stream?: {
+    readonly events: number
+    readonly reads: number
+    readonly first_byte_ms: number
+    /** How much later than the most punctual event the later quarter came, at least. */
+    readonly held_ms: number
+    /** Times between two reads, counted by their lengths. */
+    readonly gaps: Readonly<Record<string, number>>
+  }
 }
 
 export function addDoctor(program: Command): void {
@@ -28,22 +38,22 @@ export function addDoctor(program: Command): void {
     .description(
       'Looks at everything that Runlet needs: folders, configuration, store, daemon, providers. Exits with 1 if ' +
         'something that is needed does not work.\n\n' +
-        'With --through it also watches a stream of the daemon arrive, from the URL of a proxy in front of it or from ' +
-        'its own, and says whether something on the way holds it back and delivers it in lumps.',
+        'With --url it also watches two seconds of simulated tokens arrive, from the daemon itself and through the URL ' +
+        'of whatever stands in front of it, and says which of the hops holds them back and what it has to be told.',
     )
-    .option('--through [url]', 'watch a stream arrive from this URL (default: the daemon itself)')
+    .option('--url [url]', 'watch a stream arrive from the daemon, and from this URL if one is given')
     .option('--json', 'the findings as one JSON object')
     .addOption(storeOption())
-    .addHelpText('after', '\nExamples:\n  runlet doctor\n  runlet doctor --through https://runlet.example.org')
+    .addHelpText('after', '\nExamples:\n  runlet doctor\n  runlet doctor --url https://runlet.example.org')
     .action(async (flags: DoctorFlags) => doctor(flags))
 }
 
-async function doctor({ json, store, through }: DoctorFlags): Promise<void> {
+async function doctor({ json, store, url }: DoctorFlags): Promise<void> {
   const { examine } = await import('./examine.ts')
   const findings = await examine(store === undefined ? {} : { store })
-  if (through !== undefined) {
+  if (url !== undefined) {
     const { examineStream } = await import('./examine-stream.ts')
-    findings.push(await examineStream(through === true ? undefined : through))
+    findings.push(...(await examineStream(url === true ? undefined : url)))
   }
   const ok = findings.every(({ state }) => state !== 'broken')
   if (json) await printJson([{ ok, findings }])

@@ -1,7 +1,8 @@
 /** What `doctor` looks at, in the order in which one thing needs the other. */
 import { accessSync, constants } from 'node:fs'
 import { dirname } from 'node:path'
-import type { Config, ProviderSettings } from '../config/load.ts'
+import type { Config } from '../config/load.ts'
+import type { ProviderSettings } from '../config/providers.ts'
 import type { Places } from '../config/places.ts'
 import { makePrivateFolder } from '../config/places.ts'
 import { toRunletError } from '../core/error.ts'
@@ -50,11 +51,25 @@ async function attempt(name: string, look: () => Promise<Finding>): Promise<Find
   }
 }
 
-const broken = (name: string, thrown: unknown): Finding => ({
-  name,
-  state: 'broken',
-  text: toRunletError(thrown).message,
-})
+function broken(name: string, thrown: unknown): Finding {
+  const text = fileTrouble(thrown) ?? toRunletError(thrown).message
+  return { name, state: 'broken', text }
+}
+
+/** What the system says of a file that could not be used; undefined for anything else. */
+function fileTrouble(thrown: unknown): string | undefined {
+  if (!(thrown instanceof Error) || !('code' in thrown) || !('path' in thrown)) return undefined
+  const { code, path } = thrown as NodeJS.ErrnoException
+  const why: Readonly<Record<string, string>> = {
+    ENOTDIR: 'it lies below something that is no folder',
+    ENOENT: 'its folder is not there',
+    EACCES: 'it may not be read or written',
+    EPERM: 'it may not be read or written',
+    EROFS: 'its file system is read-only',
+    ENOSPC: 'its disk is full',
+  }
+  return `${path} cannot be used: ${why[code ?? ''] ?? code}`
+}
 
 async function examineHome(places: Places): Promise<Finding> {
   const folders = [...new Set([dirname(places.database), dirname(places.token), dirname(places.daemon)])]

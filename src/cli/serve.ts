@@ -1,6 +1,6 @@
-import type { Command } from 'commander'
-import { collect, storeOption } from './options.ts'
-import { numberOption } from './options.ts'
+import { Option, type Command } from 'commander'
+import { logLevels, logLines, type LogLevel } from './log-lines.ts'
+import { collect, numberOption, storeOption } from './options.ts'
 import { loadSettings } from './settings.ts'
 import type { CommonFlags } from './settings.ts'
 import { stopSignals } from './stop-signals.ts'
@@ -10,6 +10,9 @@ export interface ServeFlags extends CommonFlags {
   readonly host?: string
   readonly origin?: readonly string[]
   readonly name?: readonly string[]
+  readonly behindProxy?: boolean
+  readonly drain?: number
+  readonly logLevel?: LogLevel
 }
 
 export function addServe(program: Command): void {
@@ -25,34 +28,48 @@ export function addServe(program: Command): void {
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--origin <origin>', 'a web page that may call, for example https://app.example.org; repeatable', collect)
     .option('--name <host>', 'a Host header to answer to besides its own address; repeatable', collect)
+    .option('--behind-proxy', 'believe X-Forwarded-Proto and X-Forwarded-Host, which the proxy before it sets itself')
     .option('-m, --model <name>', 'the model for requests that name none')
+    .addOption(
+      numberOption('--drain <seconds>', 'how long runs may go on once it is asked to stop', [0, 86_400]).default(10),
+    )
+    .addOption(
+      new Option('--log-level <level>', 'the least that stderr tells; debug: every request')
+        .choices(logLevels)
+        .default('info'),
+    )
     .addOption(storeOption())
     .addHelpText('after', '\nExample:\n  runlet serve --port 8080 --origin https://app.example.org')
     .action(async (flags: ServeFlags) => serve(flags))
 }
 
 async function serve(flags: ServeFlags): Promise<void> {
-  const [settings, { runDaemon }, { logLine }] = await Promise.all([
-    loadSettings(flags),
-    import('./run-daemon.ts'),
-    import('./log-lines.ts'),
-  ])
+  const { drain = 10, logLevel = 'info' } = flags
+  const [settings, { runDaemon, secretsOf }] = await Promise.all([loadSettings(flags), import('./run-daemon.ts')])
+  const log = logLines({
+    level: logLevel,
+    secrets: await secretsOf(settings),
+    write: (line) => void process.stderr.write(line),
+  })
   const stop = stopSignals()
-  const daemon = await runDaemon(settings, { ...daemonFlags(flags), onDiagnostic: logLine })
+  const daemon = await runDaemon(settings, { ...daemonFlags(flags), log })
   console.log(`runlet listening on ${daemon.url}`)
-  logLine({ level: 'info', code: 'listening', message: `serving ${settings.store}` })
+  log({ level: 'info', code: 'listening', message: `serving ${settings.store} on ${daemon.url}` })
   await aborted(stop.signal)
-  logLine({ level: 'info', code: 'stopping', message: 'a signal asked the daemon to stop' })
-  await daemon.close()
+  const message = `${String(stop.signal.reason)}: no new runs, ${drain} s for those under way; a second signal stops at once`
+  log({ level: 'info', code: 'stopping', message })
+  await daemon.close({ waitMs: drain * 1_000 })
+  log({ level: 'info', code: 'stopped', message: 'what was under way has ended' })
 }
 
 /** The flags of `serve` that `start` has too. */
-export function daemonFlags({ port, host, origin, name }: ServeFlags) {
+export function daemonFlags({ port, host, origin, name, behindProxy }: ServeFlags) {
   return {
     ...(port === undefined ? {} : { port }),
     ...(host === undefined ? {} : { host }),
     ...(origin === undefined ? {} : { origins: origin }),
     ...(name === undefined ? {} : { hosts: name }),
+    ...(behindProxy === undefined ? {} : { behindProxy }),
   }
 }
 

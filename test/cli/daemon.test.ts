@@ -26,7 +26,7 @@ test.concurrent(
       .split('\n')
       .slice(0, -1)
       .map((line) => JSON.parse(line).code)
-    expect(codes).toEqual(['listening', 'stopping'])
+    expect(codes).toEqual(['listening', 'stopping', 'stopped'])
     expect(existsSync(daemonFile(cli))).toBe(false)
   }),
 )
@@ -242,7 +242,7 @@ test.concurrent(
 test.concurrent(
   'the daemon stops in the middle of an answer: it ends, and its follower is told how',
   withCli(async (cli) => {
-    const daemon = await cli.serve()
+    const daemon = await cli.serve(['--drain', '0'])
     await cli.run(['ask', '--detach', '--model', 'sim/slow', 'hello'])
     const follower = cli.start(['follow', 'last'])
     await follower.said('Patience')

@@ -40,6 +40,8 @@ export interface Started {
   readonly done: Promise<Finished>
   /** Resolves once stdout holds the text; rejects if the program ends before. */
   said(text: string): Promise<void>
+  /** Resolves once stderr has a log line with the code; rejects if the program ends before. */
+  logged(code: string): Promise<void>
   /** What it said so far. */
   stdout(): string
 }
@@ -123,7 +125,21 @@ function watch(child: ChildProcessWithoutNullStreams): Started {
     stdout += text
     wake()
   })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text
+    wake()
+  })
+  const said = (stream: () => string, text: string) =>
+    new Promise<void>((resolve, reject) => {
+      const look = () => {
+        if (stream().includes(text)) resolve()
+        else if (over) reject(new Error(`it ended without saying ${JSON.stringify(text)}: ${stdout}${stderr}`))
+        else return
+        waiting.delete(look)
+      }
+      waiting.add(look)
+      look()
+    })
   const done = new Promise<Finished>((resolve) => {
     child.on('close', (code) => {
       over = true
@@ -135,16 +151,7 @@ function watch(child: ChildProcessWithoutNullStreams): Started {
     child,
     stdout: () => stdout,
     done,
-    said: (text) =>
-      new Promise((resolve, reject) => {
-        const look = () => {
-          if (stdout.includes(text)) resolve()
-          else if (over) reject(new Error(`it ended without saying ${JSON.stringify(text)}: ${stdout}${stderr}`))
-          else return
-          waiting.delete(look)
-        }
-        waiting.add(look)
-        look()
-      }),
+    said: (text) => said(() => stdout, text),
+    logged: (code) => said(() => stderr, `"code":"${code}"`),
   }
 }
