@@ -118,15 +118,19 @@ export function memoryLog({ clock = systemClock, memory = sharedMemory() }: Memo
       return stored && { header: headerOf(stored), request: stored.request }
     },
 
-    async list({ session_id, status, before = Infinity, limit } = {}) {
+    async list({ session_id, status, before = Infinity, before_run, limit } = {}) {
       const most = limitOf(limit)
-      return [...runs.values()]
+      const sorted = [...runs.values()]
         .toReversed()
         .map(headerOf)
+        .toSorted((a, b) => b.created_at - a.created_at)
+      const from = before_run === undefined ? 0 : sorted.findIndex(({ run_id }) => run_id === before_run) + 1
+      if (before_run !== undefined && from === 0) throw runUnknown(before_run)
+      return sorted
+        .slice(from)
         .filter((header) => session_id === undefined || header.session_id === session_id)
         .filter((header) => status === undefined || header.status === status)
         .filter((header) => header.created_at < before)
-        .toSorted((a, b) => b.created_at - a.created_at)
         .slice(0, most)
     },
 

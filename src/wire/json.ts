@@ -1,4 +1,4 @@
-/** Where foreign JSON enters: bounded in size and depth, and told apart from damage with a typed error. */
+/** Where foreign JSON enters: bounded in size, depth and number, and told apart from damage with a typed error. */
 import { RunletError } from '../core/error.ts'
 import type { JsonObject, JsonValue } from '../core/json.ts'
 
@@ -6,6 +6,11 @@ import type { JsonObject, JsonValue } from '../core/json.ts'
 export interface JsonOptions {
   /** Deepest nesting of arrays and objects. Default 64. Deeper throws `invalid_request`, `json_too_deep`. */
   readonly maxDepth?: number
+  /**
+   * Most members of all objects and arrays together. Default 100,000: parsing more keeps everybody else waiting. More
+   * throws `invalid_request`, `json_too_many`.
+   */
+  readonly maxMembers?: number
   /** Longest text, in bytes of UTF-8. Default 1 MiB. Longer throws `invalid_request`, `json_too_large`. */
   readonly maxBytes?: number
 }
@@ -14,24 +19,33 @@ export interface JsonOptions {
 export type JsonRecord = Readonly<Record<string, unknown>>
 
 const MAX_DEPTH = 64
+const MAX_MEMBERS = 100_000
 const MAX_BYTES = 1 << 20
 
-/** Throws `invalid_request` with reason `bad_json`, `json_too_deep` or `json_too_large`; the cause shows the place. */
-export function parseJson(text: string, { maxDepth = MAX_DEPTH, maxBytes = MAX_BYTES }: JsonOptions = {}): JsonValue {
+/**
+ * Throws `invalid_request` with reason `bad_json`, `json_too_deep`, `json_too_many` or `json_too_large`; the cause shows
+ * the place.
+ */
+export function parseJson(text: string, options: JsonOptions = {}): JsonValue {
+  const { maxDepth = MAX_DEPTH, maxMembers = MAX_MEMBERS, maxBytes = MAX_BYTES } = options
   if (longerThan(text, maxBytes)) {
     throw new RunletError('invalid_request', {
       reason: 'json_too_large',
       message: `the JSON is longer than the ${maxBytes} bytes that are accepted`,
     })
   }
+  // A member takes two characters, so a short text needs no count.
+  if (text.length > 2 * maxMembers && hasMoreCommas(text, maxMembers)) throw tooMany(maxMembers)
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch (error) {
     throw badJson(text, error)
   }
-  // Every level takes two characters, so a short text needs no walk.
-  return text.length > 2 * maxDepth ? boundedJson(value, maxDepth) : (value as JsonValue)
+  // Every level takes two characters, too.
+  return text.length > 2 * Math.min(maxDepth, maxMembers)
+    ? boundedJson(value, { maxDepth, maxMembers })
+    : (value as JsonValue)
 }
 
 /** `parseJson` for texts that must be an object. An array or a plain value throws `bad_json` too. */
@@ -42,16 +56,26 @@ export function parseJsonObject(text: string, options?: JsonOptions): JsonObject
 }
 
 /**
- * The value itself, if it is not nested too deeply: `JSON.parse` reads a depth at which `JSON.stringify` and
- * `structuredClone` throw, so such a value could be received but never stored.
+ * The value itself, if it is not nested too deeply and has not too many members: `JSON.parse` reads a depth at which
+ * `JSON.stringify` and `structuredClone` throw, so such a value could be received but never stored.
  */
-export function boundedJson(value: unknown, maxDepth: number = MAX_DEPTH): JsonValue {
-  if (deeperThan(value, maxDepth)) {
-    throw new RunletError('invalid_request', {
+export function boundedJson(value: unknown, options: Omit<JsonOptions, 'maxBytes'> = {}): JsonValue {
+  const { maxDepth = MAX_DEPTH, maxMembers = MAX_MEMBERS } = options
+  const tooDeep = () =>
+    new RunletError('invalid_request', {
       reason: 'json_too_deep',
       message: `the JSON is nested deeper than the ${maxDepth} levels that are accepted`,
     })
+  let left = maxMembers
+  const check = (one: unknown, depth: number): void => {
+    if (typeof one !== 'object' || one === null) return
+    if (depth === 0) throw tooDeep()
+    const members: readonly unknown[] = Array.isArray(one) ? one : Object.values(one)
+    left -= members.length
+    if (left < 0) throw tooMany(maxMembers)
+    for (const member of members) check(member, depth - 1)
   }
+  check(value, maxDepth)
   return value as JsonValue
 }
 
@@ -92,11 +116,38 @@ function positionOf(text: string, error: unknown): number | undefined {
   return match ? Number(match[1]) : undefined
 }
 
-function deeperThan(value: unknown, depth: number): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  if (depth === 0) return true
-  const members: readonly unknown[] = Array.isArray(value) ? value : Object.values(value)
-  return members.some((member) => deeperThan(member, depth - 1))
+function tooMany(maxMembers: number): RunletError {
+  return new RunletError('invalid_request', {
+    reason: 'json_too_many',
+    message: `the JSON has more than the ${maxMembers} members that are accepted`,
+  })
+}
+
+const QUOTE = 0x22
+const COMMA = 0x2c
+const BACKSLASH = 0x5c
+
+/** Whether there are more commas than `most` outside of strings: so many members, at least, before they are made. */
+function hasMoreCommas(text: string, most: number): boolean {
+  let commas = 0
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === QUOTE) {
+      i = endOfString(text, i)
+      if (i < 0) return false
+    } else if (code === COMMA && ++commas > most) return true
+  }
+  return false
+}
+
+/** Where a string ends that begins at `start`; -1 if it does not. */
+function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let slashes = 0
+    while (text.charCodeAt(end - 1 - slashes) === BACKSLASH) slashes++
+    if (slashes % 2 === 0) return end
+  }
+  return -1
 }
 
 function longerThan(text: string, maxBytes: number): boolean {

@@ -51,8 +51,37 @@ test('json: what was accepted can be written again', () => {
 })
 
 test('json: a value that was parsed elsewhere is held to the same depth', () => {
-  expect(boundedJson({ a: [1] }, 2)).toEqual({ a: [1] })
-  expect(failure(() => boundedJson({ a: [[1]] }, 2))).toMatchObject({ reason: 'json_too_deep' })
+  expect(boundedJson({ a: [1] }, { maxDepth: 2 })).toEqual({ a: [1] })
+  expect(failure(() => boundedJson({ a: [[1]] }, { maxDepth: 2 }))).toMatchObject({ reason: 'json_too_deep' })
+})
+
+const many: [name: string, text: (members: number) => string][] = [
+  ['an array', (members) => `[${Array.from({ length: members }, () => '1').join(',')}]`],
+  ['an object', (members) => `{${Array.from({ length: members }, (_, i) => `"k${i}":","`).join(',')}}`],
+  [
+    'strings full of commas',
+    (members) => `[${Array.from({ length: members }, () => String.raw`",,,\",\\"`).join(',')}]`,
+  ],
+  ['arrays in an array', (members) => `[${Array.from({ length: members / 2 }, () => '[1]').join(',')}]`],
+  [
+    'objects in objects',
+    (members) => `{${Array.from({ length: members / 2 }, (_, i) => `"k${i}":{"a":1}`).join(',')}}`,
+  ],
+]
+for (const [name, text] of many) {
+  test(`json: ${name}: 100,000 members are accepted, and no more, parsed here or elsewhere`, () => {
+    const maxBytes = 1 << 22
+    expect(JSON.stringify(parseJson(text(100_000), { maxBytes }))).toBe(text(100_000))
+    const error = { code: 'invalid_request', reason: 'json_too_many' }
+    expect(failure(() => parseJson(text(100_002), { maxBytes }))).toMatchObject(error)
+    expect(failure(() => boundedJson(JSON.parse(text(100_002))))).toMatchObject(error)
+  })
+}
+
+test('json: what has far too many members is refused before it is made', () => {
+  // It is no JSON: whoever parses it says that.
+  expect(failure(() => parseJson(`[${'1,'.repeat(200_001)}`))).toMatchObject({ reason: 'json_too_many' })
+  expect(failure(() => parseJson(`["${'1,'.repeat(200_001)}`))).toMatchObject({ reason: 'bad_json' })
 })
 
 test('json: the limit of size is counted in bytes', () => {

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { chunked, decodeAll, everySplit, everyTruncation, everyTwoSplits } from '../../src/testing/every-split.ts'
-import { ndjson, ndjsonDecoder, ndjsonLine } from '../../src/wire/ndjson.ts'
+import { ndjson, ndjsonDecoder, ndjsonLine, ndjsonLines } from '../../src/wire/ndjson.ts'
 import type { JsonRecord } from '../../src/wire/json.ts'
 
 const encode = (text: string) => new TextEncoder().encode(text)
@@ -81,3 +81,41 @@ test('ndjson: what is written is read back as it was', () => {
     }),
   )
 })
+
+describe('ndjsonLines', () => {
+  const told = async (chunks: readonly Uint8Array[], maxBytes?: number) => {
+    const lines: unknown[] = []
+    const read = ndjsonLines(iterate(chunks), maxBytes === undefined ? {} : { maxBytes })
+    for await (const some of read) {
+      for (const line of some) lines.push([line.number, 'record' in line ? line.record : line.error.reason])
+    }
+    return lines
+  }
+
+  test('gives each line with its number, and reads on behind a bad one, however the bytes are cut', async () => {
+    const bytes = encode('{"a":1}\n\nbad\r\n[]\n{"b":2}\n{"c":')
+    const expected = [
+      [1, { a: 1 }],
+      [3, 'bad_line'],
+      [4, 'bad_line'],
+      [5, { b: 2 }],
+      [6, 'truncated_line'],
+    ]
+    for (const chunks of everySplit(bytes)) expect(await told(chunks)).toEqual(expected)
+  })
+
+  test('ends at a line that is too long, which has its number, however the bytes are cut', async () => {
+    const bytes = encode(`{"a":1}\nbad\n{"b":"${'x'.repeat(40)}"}\n{"c":3}\n`)
+    for (const chunks of everySplit(bytes)) {
+      expect(await told(chunks, 20)).toEqual([
+        [1, { a: 1 }],
+        [2, 'bad_line'],
+        [3, 'line_too_long'],
+      ])
+    }
+  })
+})
+
+async function* iterate(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* chunks
+}

@@ -4,6 +4,7 @@ import type { Epoch, Extent } from '../../core/cursor.ts'
 import { epochAt } from '../../core/cursor.ts'
 import type { Durability, RunId, RunStatus } from '../../core/event.ts'
 import type { Claimed, ControlRequest, Gap, IdempotencyClaim, ListQuery, RunHeader, StoredRun } from '../../core/log.ts'
+import { runUnknown } from '../errors.ts'
 import { forgottenRequest, limitOf } from '../numbering.ts'
 import type { Database, Statement, Value } from './driver.ts'
 import { LOW } from './file.ts'
@@ -48,7 +49,7 @@ export class StoredRuns {
   readonly #control: Statement
   readonly #running: Statement
   readonly #claim: Statement
-  /** By condition: there are eight. */
+  /** By condition: there are sixteen. */
   readonly #lists = new Map<string, Statement>()
 
   constructor(db: Database) {
@@ -98,7 +99,8 @@ export class StoredRuns {
     return row && { type: row.fingerprint === fingerprint ? 'existing' : 'conflict', run: headerOf(row) }
   }
 
-  list({ session_id, status, before, limit }: ListQuery): RunHeader[] {
+  /** Throws `not_found` with reason `run_unknown`. */
+  list({ session_id, status, before, before_run, limit }: ListQuery): RunHeader[] {
     const conditions: string[] = ['1']
     const values: Value[] = []
     const wanted = { 'session_id = ?': session_id, 'status = ?': status, 'created_at < ?': before }
@@ -106,6 +108,12 @@ export class StoredRuns {
       if (value === undefined) continue
       conditions.push(condition)
       values.push(value)
+    }
+    if (before_run !== undefined) {
+      const row = this.#run.get(before_run) as Columns | undefined
+      if (!row) throw runUnknown(before_run)
+      conditions.push('(created_at, no) < (?, ?)')
+      values.push(row.created_at, row.no)
     }
     const where = conditions.join(' AND ')
     let statement = this.#lists.get(where)

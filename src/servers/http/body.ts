@@ -4,8 +4,8 @@ import { parseJsonObject } from '../../wire/json.ts'
 
 /**
  * The JSON object in a request, or `empty` where it has no body. Throws `invalid_request`: 415 with reason
- * `content_type` or `content_encoding`, 413 with `body_too_large`, 400 with `bad_utf8`, `bad_json` or
- * `json_too_deep`.
+ * `content_type` or `content_encoding`, 413 with `body_too_large`, 400 with `bad_utf8`, `bad_json`,
+ * `json_too_deep` or `json_too_many`.
  */
 export async function readJson(request: Request, maxBytes: number, empty?: JsonObject): Promise<JsonObject> {
   const type = request.headers.get('content-type') ?? ''

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { RunletError } from '../../core/error.ts'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
+import type { IdempotencyClaim } from '../../core/log.ts'
+import type { HttpContext } from './env.ts'
 
 /**
  * The key of a request, from its header (a quoted string, as the draft says, or bare) or its body. Throws
@@ -28,8 +30,26 @@ function unquoted(value: string): string {
   return value.slice(1, -1).replaceAll(/\\(["\\])/g, '$1')
 }
 
+/**
+ * The promise that goes with a key: `json` is the body, `route` names the route as `POST /v1/runs`. Only the owner
+ * starts runs, so keys are the owner's; the same key on another route is another key.
+ */
+export function claimOf(
+  key: string,
+  json: JsonObject,
+  { clock, limits }: Pick<HttpContext, 'clock' | 'limits'>,
+  route: string,
+): IdempotencyClaim {
+  return {
+    key,
+    scope: `owner ${route}`,
+    fingerprint: fingerprint(json),
+    expires_at: clock.now() + limits.idempotencyMs,
+  }
+}
+
 /** Digest of a body that does not depend on the order of its members, nor on the key that may stand in it. */
-export function fingerprint(json: JsonObject): string {
+function fingerprint(json: JsonObject): string {
   const { idempotency_key: _, ...body } = json
   return createHash('sha256').update(canonical(body)).digest('base64url')
 }

@@ -1,40 +1,69 @@
+import { z } from 'zod'
 import { formatCursor } from '../../core/cursor.ts'
 import { RunletError, isExpired } from '../../core/error.ts'
 import { lastAnswer, outputText, type RunView } from '../../core/fold.ts'
-import type { RunHeader } from '../../core/log.ts'
+import type { ListQuery, RunHeader } from '../../core/log.ts'
 import type { Run } from '../../engine/runtime.ts'
+import { runDetailSchema, runListSchema, runSchema, sessionSchema, statuses } from './answers.ts'
 import { readJson } from './body.ts'
+import { checked, unknownHeader } from './checked.ts'
 import type { Route } from './env.ts'
 import { readCount, readQuery, readWord } from './query.ts'
-
-const statuses = ['running', 'completed', 'failed', 'cancelled'] as const
 
 /** `GET /v1/runs`: headers, newest first. */
 export const listRuns: Route = {
   method: 'GET',
   path: '/v1/runs',
+  doc: {
+    summary: 'List runs',
+    description: 'Newest first. For the page behind this one, ask again with `before` set to what `next` says.',
+    query: {
+      session_id: { description: 'Only runs of this session.' },
+      status: { description: 'Only runs in this state.', schema: z.enum(statuses) },
+      before: {
+        description: 'Runs behind this one in the list, by its id; or runs that began before a time, in Unix ms.',
+      },
+      limit: { description: 'Runs on a page. Default 100; more than 1,000 gives 1,000.', schema: z.int().min(1) },
+    },
+    answers: { 200: { description: 'The runs.', content: { 'application/json': { schema: runListSchema } } } },
+    problems: { 404: '`before` names no run.' },
+  },
   async handle(c, { runtime }) {
     const query = readQuery(c.req.url, ['session_id', 'status', 'limit', 'before'])
     const status = readWord('status', query.status, statuses)
-    const limit = readCount('limit', query.limit, 1)
-    const before = readCount('before', query.before, 0)
+    const most = Math.min(readCount('limit', query.limit, 1) ?? USUAL, MOST)
+    const before = readPlace(query.before)
     const runs = await runtime.list({
       ...(query.session_id === undefined ? {} : { session_id: query.session_id }),
       ...(status === undefined ? {} : { status }),
-      ...(limit === undefined ? {} : { limit: Math.min(limit, MOST) }),
-      ...(before === undefined ? {} : { before }),
+      limit: most,
+      ...before,
     })
-    return c.json({ runs: runs.map(runJson) })
+    const last = runs.at(-1)
+    return c.json({ runs: runs.map(runJson), ...(last && runs.length === most ? { next: last.run_id } : {}) })
   },
 }
 
-/** What `ListQuery` gives at most. */
+/** What `ListQuery` gives at most, and where nobody says how much. */
 const MOST = 1_000
+const USUAL = 100
+
+/** Where a page begins: behind a run, which is exact, or before a time. A run id is never a number. */
+function readPlace(before: string | undefined): Pick<ListQuery, 'before' | 'before_run'> {
+  if (before === undefined) return {}
+  return /^\d+$/.test(before) ? { before: readCount('before', before, 0)! } : { before_run: before }
+}
 
 /** `GET /v1/runs/{id}`: a run, with what it has said so far. */
 export const showRun: Route = {
   method: 'GET',
   path: '/v1/runs/:id',
+  readers: true,
+  doc: {
+    summary: 'Show a run, with what it has said so far',
+    answers: { 200: { description: 'The run.', content: { 'application/json': { schema: runDetailSchema } } } },
+    problems: { 404: 'There is no such run.' },
+  },
   async handle(c, { runtime }) {
     readQuery(c.req.url, [])
     const run = await runtime.find(c.req.param('id') ?? '')
@@ -60,14 +89,26 @@ async function keptView(run: Run): Promise<RunView | undefined> {
   }
 }
 
+const cancelSchema = z.object({ reason: z.string().max(200).optional() })
+
 /** `POST /v1/runs/{id}/cancel`: ends a run, and answers with how it ended; again and again the same. */
 export const cancelRun: Route = {
   method: 'POST',
   path: '/v1/runs/:id/cancel',
+  doc: {
+    summary: 'Cancel a run',
+    description: 'Answers once it has ended, with how. A run that ended before is left as it is.',
+    body: { 'application/json': { schema: cancelSchema, example: { reason: 'that is enough' } } },
+    bodyOptional: true,
+    answers: { 200: { description: 'The run.', content: { 'application/json': { schema: runSchema } } } },
+    problems: { 404: 'There is no such run.', 504: 'The process that owns the run does not react.' },
+  },
   async handle(c, { runtime, limits }) {
     readQuery(c.req.url, [])
-    const body = await readJson(c.req.raw, limits.maxBodyBytes, {})
-    return c.json(runJson(await runtime.cancel(c.req.param('id') ?? '', readReason(body))))
+    const { value, unknown } = checked(cancelSchema, await readJson(c.req.raw, limits.maxBodyBytes, {}))
+    const { reason } = value
+    const header = await runtime.cancel(c.req.param('id') ?? '', reason === undefined ? {} : { reason })
+    return c.json(runJson(header), 200, unknownHeader(unknown))
   },
 }
 
@@ -75,6 +116,11 @@ export const cancelRun: Route = {
 export const showSession: Route = {
   method: 'GET',
   path: '/v1/sessions/:id',
+  doc: {
+    summary: 'Show a conversation',
+    answers: { 200: { description: 'Its runs.', content: { 'application/json': { schema: sessionSchema } } } },
+    problems: { 404: 'There is no such session.' },
+  },
   async handle(c, { runtime }) {
     readQuery(c.req.url, [])
     const session_id = c.req.param('id') ?? ''
@@ -98,15 +144,4 @@ export const showSession: Route = {
 /** A header as it stands on the wire. */
 export function runJson({ cursor, ...header }: RunHeader) {
   return { ...header, cursor: formatCursor(cursor) }
-}
-
-function readReason(body: Readonly<Record<string, unknown>>): { readonly reason?: string } {
-  const { reason, ...rest } = body
-  const [unknown] = Object.keys(rest)
-  if (unknown === undefined && reason === undefined) return {}
-  if (unknown === undefined && typeof reason === 'string' && reason.length <= 200) return { reason }
-  throw new RunletError('invalid_request', {
-    reason: unknown === undefined ? 'body_invalid' : 'unknown_member',
-    message: 'the body of a cancel holds nothing but "reason", a text of at most 200 characters; it may be left away',
-  })
 }

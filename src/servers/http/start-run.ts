@@ -1,87 +1,76 @@
 import type { Context } from 'hono'
 import { formatCursor } from '../../core/cursor.ts'
-import { RunletError, toRunletError } from '../../core/error.ts'
-import type { RunId } from '../../core/event.ts'
-import type { JsonObject } from '../../core/json.ts'
-import type { IdempotencyClaim } from '../../core/log.ts'
-import type { StartRequest } from '../../engine/request.ts'
+import { RunletError } from '../../core/error.ts'
+import { abandonRun } from './abandon.ts'
 import { readJson } from './body.ts'
+import { unknownHeader } from './checked.ts'
+import { callerIds } from './caller-ids.ts'
+import { inputLines, sendsLines, takeInputs, type InputLines } from './duplex.ts'
 import type { HttpContext, HttpEnv, Route } from './env.ts'
 import { lastEventId } from './events.ts'
-import { fingerprint, idempotencyKey } from './idempotency.ts'
+import { claimOf, idempotencyKey } from './idempotency.ts'
 import { readQuery } from './query.ts'
-import { prefersAsync, readSpelling, spellingParameters, startFraming } from './spelling.ts'
+import { eventFraming, prefersAsync, readSpelling, spellingParameters, startFraming } from './spelling.ts'
 import { readStartBody } from './start-body.ts'
+import { startDoc } from './start-doc.ts'
 import { streamRun } from './stream.ts'
 
 /** `POST /v1/runs`: begins a run; the answer is its stream, or says where to find it. */
 export const startRun: Route = {
   method: 'POST',
   path: '/v1/runs',
+  doc: startDoc,
   async handle(c, http) {
-    const query = readQuery(c.req.url, spellingParameters)
-    const framing = startFraming(c)
-    const spelling = framing && readSpelling(query, framing, http.formats)
-    const json = await readJson(c.req.raw, http.limits.maxBodyBytes)
-    const { request, cancelOnDisconnect, ...body } = readStartBody(json)
-    const key = idempotencyKey(c.req.raw.headers, body.idempotencyKey)
-    const after = lastEventId(c)
-    if (after && key === undefined) throw cursorWithoutKey()
-    if (cancelOnDisconnect && !spelling) throw nothingToDisconnect()
-    http.readers.checkOpen()
-
-    const claim = key === undefined ? {} : { idempotency: claimOf(key, json, http) }
-    const run = await http.runtime.start({ ...request, ...claim, ...callerIds(c) })
-    c.set('runId', run.id)
-    const headers: Record<string, string> = {
-      'X-Run-Id': run.id,
-      Location: `/v1/runs/${run.id}`,
-      ...(run.replayed ? { 'Idempotency-Replayed': 'true' } : {}),
+    const lines = sendsLines(c.req.raw) ? inputLines(c.req.raw, http.limits.maxLineBytes) : undefined
+    try {
+      return await start(c, http, lines)
+    } catch (thrown) {
+      lines?.stop()
+      throw thrown
     }
-    if (spelling) {
-      // A request that only found the run again did not start it, and must not end it.
-      const abandon = cancelOnDisconnect && !run.replayed ? { onDisconnect: () => cancel(http, run.id) } : {}
-      return streamRun(c, http, run, { spelling, headers, after, ...abandon })
-    }
-    const { run_id, session_id, status, cursor } = await run.header()
-    if (prefersAsync(c)) headers['Preference-Applied'] = 'respond-async'
-    return c.json({ run_id, session_id, status, cursor: formatCursor(cursor) }, 202, headers)
   },
 }
 
-function claimOf(key: string, json: JsonObject, { clock, limits }: HttpContext): IdempotencyClaim {
-  return {
-    key,
-    scope: 'http POST /v1/runs',
-    fingerprint: fingerprint(json),
-    expires_at: clock.now() + limits.idempotencyMs,
+/** `lines`: the body goes on while the answer streams, as lines of JSON. */
+async function start(c: Context<HttpEnv>, http: HttpContext, lines: InputLines | undefined): Promise<Response> {
+  const query = readQuery(c.req.url, spellingParameters)
+  // What becomes of the lines behind the first can only be told in a stream.
+  const framing = lines ? eventFraming(c, 'ndjson') : startFraming(c)
+  const spelling = framing && readSpelling(query, framing, http.formats)
+  const json = lines ? await lines.first() : await readJson(c.req.raw, http.limits.maxBodyBytes)
+  const { request, cancelOnDisconnect, unknown, ...body } = readStartBody(json)
+  const key = idempotencyKey(c.req.raw.headers, body.idempotencyKey)
+  const after = lastEventId(c)
+  if (after && key === undefined) throw cursorWithoutKey()
+  if (cancelOnDisconnect && !spelling) throw nothingToDisconnect()
+  http.readers.checkOpen()
+
+  const claim = key === undefined ? {} : { idempotency: claimOf(key, json, http, 'POST /v1/runs') }
+  const run = await http.runtime.start({ ...request, ...claim, ...callerIds(c) })
+  c.set('runId', run.id)
+  const headers: Record<string, string> = {
+    'X-Run-Id': run.id,
+    Location: `/v1/runs/${run.id}`,
+    ...(run.replayed ? { 'Idempotency-Replayed': 'true' } : {}),
+    ...unknownHeader(unknown),
   }
+  if (spelling) {
+    return streamRun(c, http, run, {
+      spelling,
+      headers,
+      after,
+      // A request that only found the run again did not start it, and must not end it.
+      ...(cancelOnDisconnect && !run.replayed ? { onDisconnect: () => abandonRun(http, run.id) } : {}),
+      ...(lines ? { onReader: (reader) => void takeInputs(lines, run.id, { link: reader, http }) } : {}),
+    })
+  }
+  const { run_id, session_id, status, cursor } = await run.header()
+  if (prefersAsync(c)) headers['Preference-Applied'] = 'respond-async'
+  return c.json({ run_id, session_id, status, cursor: formatCursor(cursor) }, 202, headers)
 }
 
-/** Ids that a caller brings along, so that its traces and ours are one. */
-function callerIds(c: Context<HttpEnv>): Pick<StartRequest, 'requestId' | 'traceId'> {
-  const requestId = callerId(c, 'X-Request-Id')
-  const traceId = callerId(c, 'X-Trace-Id')
-  return { ...(requestId === undefined ? {} : { requestId }), ...(traceId === undefined ? {} : { traceId }) }
-}
-
-function callerId(c: Context<HttpEnv>, name: string): string | undefined {
-  const id = c.req.header(name)
-  if (id === undefined || /^[\x21-\x7e]{1,128}$/.test(id)) return id
-  throw new RunletError('invalid_request', {
-    reason: 'bad_header',
-    message: `${name} is not 1 to 128 visible ASCII characters`,
-  })
-}
-
-function cancel({ runtime, onDiagnostic }: HttpContext, run: RunId): void {
-  runtime.cancel(run, { reason: 'the client that started it is gone' }).catch((thrown: unknown) => {
-    const { message } = toRunletError(thrown)
-    onDiagnostic({ level: 'error', code: 'cancel_failed', message, run_id: run, cause: thrown })
-  })
-}
-
-function cursorWithoutKey(): RunletError {
+/** For a client that comes back with its cursor, but cannot say to which run. */
+export function cursorWithoutKey(): RunletError {
   // A client that repeats its POST to read on would start, and pay for, a second run.
   return new RunletError('invalid_request', {
     reason: 'cursor_without_key',

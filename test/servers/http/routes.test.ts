@@ -64,9 +64,30 @@ describe('GET /v1/runs', () => {
     expect(await list('?limit=1')).toEqual(['c'])
     expect(await list('?limit=100000')).toEqual(['c', 'b', 'a'])
     expect(await list('?before=1705314600010')).toEqual(['a'])
+    expect(await list('?before=c')).toEqual(['b', 'a'])
+    expect(await list('?before=c&status=running')).toEqual(['a'])
     expect(await list('?session_id=ses_lab&status=completed')).toEqual(['b'])
     expect(await list('?session_id=other')).toEqual([])
     expect((await (await l.ask('/v1/runs?limit=1')).json()).runs[0]).toMatchObject({ cursor: '1-3', title: 'Hi' })
+  })
+
+  test('comes in pages that leave nothing out and repeat nothing, also of one millisecond', async () => {
+    const l = lab()
+    const ids = Array.from({ length: 25 }, (_, i) => `run_${i}`)
+    for (const id of ids) await l.begin(stepBegins, id)
+    const pages: string[][] = []
+    for (let next: string | undefined = '', url = '?limit=10'; next !== undefined; url = `?limit=10&before=${next}`) {
+      const page = await (await l.ask(`/v1/runs${url}`)).json()
+      pages.push(page.runs.map((run: { run_id: string }) => run.run_id))
+      next = page.next
+    }
+    expect(pages.map((page) => page.length)).toEqual([10, 10, 5])
+    expect(pages.flat()).toEqual(ids.toReversed())
+  })
+
+  test('behind a run that is not there: 404', async () => {
+    const response = await lab().ask('/v1/runs?before=yesterday')
+    expect([response.status, (await response.json()).reason]).toEqual([404, 'run_unknown'])
   })
 
   const bad: [query: string, reason: string][] = [
@@ -76,7 +97,7 @@ describe('GET /v1/runs', () => {
     ['?limit=-1', 'bad_parameter'],
     ['?limit=1e9', 'bad_parameter'],
     ['?limit=1&limit=2', 'repeated_parameter'],
-    ['?before=yesterday', 'bad_parameter'],
+    ['?before=1234567890123456', 'bad_parameter'],
   ]
   for (const [query, reason] of bad) {
     test(`refuses ${query}`, async () => {
@@ -93,24 +114,27 @@ describe('POST /v1/runs/{id}/cancel', () => {
     })
     const { run_id } = await (await l.post('/v1/runs', { prompt: 'Hi' })).json()
     const answers = []
+    const told = []
     for (const init of [
       {},
       { body: '{"reason":"enough"}', headers: { 'content-type': 'application/json' } },
       { headers: { 'content-type': 'application/json' } },
+      { body: '{"reson":"enough"}', headers: { 'content-type': 'application/json' } },
     ]) {
       const response = await l.ask(`/v1/runs/${run_id}/cancel`, { method: 'POST', ...init })
       answers.push([response.status, await response.json()])
+      told.push(response.headers.get('x-unknown-members'))
     }
     expect(answers[0]).toEqual([
       200,
       expect.objectContaining({ run_id, status: 'cancelled', finish_reason: 'cancelled' }),
     ])
-    expect(answers.slice(1)).toEqual([answers[0], answers[0]])
+    expect(answers.slice(1)).toEqual([answers[0], answers[0], answers[0]])
+    expect(told).toEqual([null, null, null, 'reson'])
     expect(l.provider.active).toBe(0)
   })
 
   const bad: [name: string, body: string, type: string, status: number, reason: string][] = [
-    ['another member', '{"reson":"x"}', 'application/json', 400, 'unknown_member'],
     ['a reason that is no text', '{"reason":1}', 'application/json', 400, 'body_invalid'],
     ['a form', 'reason=x', 'application/x-www-form-urlencoded', 415, 'content_type'],
   ]
@@ -175,7 +199,8 @@ test('GET /v1/models lists models as OpenAI does, and why a provider has none', 
 
 describe('what is not there', () => {
   const cases: [method: string, path: string, status: number, reason: string, allow?: string][] = [
-    ['GET', '/', 404, 'path_unknown'],
+    ['GET', '/', 404, 'page_missing'],
+    ['GET', '/nowhere', 404, 'path_unknown'],
     ['GET', '/v2/runs', 404, 'path_unknown'],
     ['GET', '/v1/runs/', 404, 'path_unknown'],
     ['GET', '/v1/runs/nope', 404, 'run_unknown'],
@@ -185,7 +210,6 @@ describe('what is not there', () => {
     ['DELETE', '/v1/runs', 405, 'method_not_allowed', 'POST, GET'],
     ['PUT', '/v1/runs/x', 405, 'method_not_allowed', 'GET'],
     ['GET', '/v1/runs/x/cancel', 405, 'method_not_allowed', 'POST'],
-    ['POST', '/v1/models', 405, 'method_not_allowed', 'GET'],
     ['OPTIONS', '/v1/runs', 405, 'method_not_allowed', 'POST, GET'],
   ]
   for (const [method, path, status, reason, allow] of cases) {
@@ -212,7 +236,13 @@ describe('what fails inside', () => {
     expect(JSON.parse(text)).toMatchObject({ code: 'internal', reason: 'unexpected' })
     expect(text).not.toContain('hunter2')
     expect(failing.diagnostics).toEqual([
-      { level: 'error', code: 'request_failed', message: 'GET /v1/runs failed: unexpected', cause },
+      {
+        level: 'error',
+        code: 'request_failed',
+        message: 'GET /v1/runs failed: unexpected',
+        request_id: expect.any(String),
+        cause,
+      },
     ])
   })
 

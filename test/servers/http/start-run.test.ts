@@ -56,6 +56,36 @@ describe('POST /v1/runs', () => {
     expect([header.request_id, header.trace_id, request.on_interrupt]).toEqual(['req-7', 'trace-7', 'restart'])
   })
 
+  test('hands on tools of the caller, calls and results, and what only the provider knows', async () => {
+    const l = lab()
+    const caller_tools = [{ name: 'look', description: 'Looks.', parameters: { type: 'object', properties: {} } }]
+    const call = { type: 'tool_call', call_id: 'c1', name: 'look', input: { at: 'it' } }
+    const options = { tool_choice: { name: 'look' }, provider_options: { seed: 7, x: { y: [1] } }, keep_fields: true }
+    const response = await l.post('/v1/runs', {
+      messages: [
+        { role: 'user', content: 'Look!' },
+        { role: 'assistant', parts: [{ type: 'reasoning', text: 'Hm.' }, call] },
+        { role: 'tool', call_id: 'c1', name: 'look', content: { seen: ['it'] } },
+      ],
+      caller_tools,
+      options,
+    })
+    expect([response.status, response.headers.get('x-unknown-members')]).toEqual([202, null])
+    await ended(l, response.headers.get('x-run-id')!)
+    expect(l.provider.requests).toEqual([
+      {
+        model: 'scripted',
+        messages: [
+          { role: 'user', content: 'Look!' },
+          { role: 'assistant', parts: [{ type: 'reasoning', text: 'Hm.' }, call] },
+          { role: 'tool', call_id: 'c1', name: 'look', content: { seen: ['it'] }, is_error: false },
+        ],
+        tools: caller_tools,
+        options,
+      },
+    ])
+  })
+
   test('continues a session', async () => {
     const l = lab()
     const first = await (await l.post('/v1/runs', { prompt: 'One?' })).json()
@@ -115,32 +145,6 @@ describe('refusals of POST /v1/runs', () => {
     detail?: string,
   ][] = [
     [
-      'an unknown member',
-      '{"promt":"Hi"}',
-      json,
-      400,
-      'unknown_member',
-      'the body is not accepted: there is no member "promt"; did you mean "prompt"?',
-    ],
-    ['a name of a megabyte', `{"prompt":"Hi","${'p'.repeat(1 << 20)}":1}`, json, 400, 'unknown_member'],
-    [
-      'an unknown option',
-      '{"prompt":"Hi","options":{"temprature":1}}',
-      json,
-      400,
-      'unknown_member',
-      'the body is not accepted: there is no member "temprature" in options; did you mean "temperature"?',
-    ],
-    [
-      'a base URL',
-      '{"prompt":"Hi","base_url":"http://evil.example"}',
-      json,
-      400,
-      'unknown_member',
-      'the body is not accepted: there is no member "base_url"',
-    ],
-    ['a prototype', '{"prompt":"Hi","__proto__":{"isAdmin":true}}', json, 400, 'unknown_member'],
-    [
       'a value of the wrong type',
       '{"prompt":7}',
       json,
@@ -156,7 +160,54 @@ describe('refusals of POST /v1/runs', () => {
       'body_invalid',
       'the body is not accepted: durability: Invalid option: expected one of "sync"|"os"|"memory"',
     ],
-    ['a role that cannot be given', '{"messages":[{"role":"tool","content":"x"}]}', json, 400, 'body_invalid'],
+    [
+      'a role that there is none of',
+      '{"messages":[{"role":"bot","content":"x"}]}',
+      json,
+      400,
+      'body_invalid',
+      "the body is not accepted: messages.0.role: Invalid discriminator value. Expected 'system' | 'user' | 'assistant' | 'tool'",
+    ],
+    [
+      'a result that names no call',
+      '{"messages":[{"role":"tool","content":"x"}]}',
+      json,
+      400,
+      'body_invalid',
+      'the body is not accepted: messages.0.call_id: expected string, received undefined; messages.0.name: expected string, received undefined',
+    ],
+    [
+      'a message of the model that is text and parts at once',
+      '{"messages":[{"role":"assistant","content":"x","parts":[]},{"role":"user","content":"x"}]}',
+      json,
+      400,
+      'body_invalid',
+      'the body is not accepted: messages.0: expected content or parts',
+    ],
+    [
+      'a choice of tools that is none',
+      '{"prompt":"Hi","options":{"tool_choice":"never"}}',
+      json,
+      400,
+      'body_invalid',
+      'the body is not accepted: options.tool_choice: expected "auto", "none", "required" or {"name": …}',
+    ],
+    [
+      'a tool whose name could not be called',
+      '{"prompt":"Hi","caller_tools":[{"name":"a b","description":"","parameters":{}}]}',
+      json,
+      400,
+      'body_invalid',
+      'the body is not accepted: caller_tools.0.name: expected letters, digits, _ and -, at most 64',
+    ],
+    [
+      'options for a provider that are a list',
+      '{"prompt":"Hi","options":{"provider_options":[]}}',
+      json,
+      400,
+      'body_invalid',
+      'the body is not accepted: options.provider_options: expected an object',
+    ],
     ['no prompt', '{}', json, 400, 'empty_prompt'],
     ['an unknown model', '{"prompt":"Hi","model":"nowhere/x"}', json, 404, 'model_unknown'],
     ['an unknown tool', '{"prompt":"Hi","tools":["rm"]}', json, 400, 'tool_unknown'],
@@ -232,6 +283,47 @@ describe('refusals of POST /v1/runs', () => {
     expect([fits.length, (await l.ask('/v1/runs', { method: 'POST', body: fits, headers: json })).status]).toEqual([
       998, 202,
     ])
+  })
+})
+
+describe('members that nobody knows', () => {
+  const cases: [name: string, body: string, header: string][] = [
+    ['a slip', '{"prompt":"Hi","sytem":"x"}', 'sytem'],
+    ['a base URL', '{"prompt":"Hi","base_url":"http://evil.example"}', 'base_url'],
+    ['a prototype', '{"prompt":"Hi","__proto__":{"isAdmin":true}}', '__proto__'],
+    [
+      'deep ones',
+      '{"messages":[{"role":"user","content":"Hi","nmae":"x"},{"role":"user","content":"Ho","nmae":"y"}],"options":{"temprature":1}}',
+      'messages[].nmae, options.temprature',
+    ],
+    ['one that would be a header', '{"prompt":"Hi","a\\r\\nSet-Cookie: b":1,"":2,"ä,b":3}', 'a??Set-Cookie??b, ?, ??b'],
+    ['one of a megabyte', `{"prompt":"Hi","${'p'.repeat(1 << 20)}":1}`, 'p'.repeat(40)],
+    [
+      'more than anybody reads',
+      JSON.stringify({ prompt: 'Hi', ...Object.fromEntries(Array.from({ length: 99 }, (_, i) => [`m${i}`, i])) }),
+      'm0, m1, m2, m3, m4, m5, m6, m7, m8, m9',
+    ],
+  ]
+  for (const [name, body, header] of cases) {
+    test(`${name}: ignored, and told`, async () => {
+      const l = lab()
+      const response = await l.post('/v1/runs', body)
+      expect([response.status, response.headers.get('x-unknown-members')]).toEqual([202, header])
+      await ended(l, response.headers.get('x-run-id')!)
+      const [request] = l.provider.requests
+      expect([request!.options, request!.messages[0]]).toEqual([{}, { role: 'user', content: 'Hi' }])
+      expect(Object.prototype).not.toHaveProperty('isAdmin')
+    })
+  }
+
+  test('inside what is handed on as it is are none of ours', async () => {
+    const parameters = { type: 'object', properties: { anything: { type: 'string' } } }
+    const response = await lab().post('/v1/runs', {
+      prompt: 'Hi',
+      options: { provider_options: { whatever: { it: 'is' } } },
+      caller_tools: [{ name: 'look', description: '', parameters, strict: true }],
+    })
+    expect([response.status, response.headers.get('x-unknown-members')]).toEqual([202, 'caller_tools[].strict'])
   })
 })
 
