@@ -1,14 +1,21 @@
 import { createChannel, createSession, type Channel } from 'better-sse'
-import { createServer, type ServerResponse } from 'node:http'
+import express from 'express'
+import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 import { listen } from '../relays/listen.ts'
 import { EVENT_TEXT, type FanoutServer } from './fanout.ts'
 import { inTurns } from './turns.ts'
 
-/** better-sse's channels. */
-export async function startBetterSse(): Promise<FanoutServer> {
+/** better-sse's channels, on `node:http`. */
+export const startBetterSse = () => startChannels((listener) => listen(createServer(listener)))
+
+/** The same in Express. */
+export const startExpressBetterSse = () =>
+  startChannels((listener) => listen(createServer(express().get('/:stream', listener))))
+
+async function startChannels(serve: (listener: RequestListener) => Promise<number>): Promise<FanoutServer> {
   const channels = new Map<string, Channel>()
   const sessions = new WeakMap<object, ServerResponse>()
-  const server = createServer((req, res) => {
+  const port = await serve((req, res) => {
     createSession(req, res, { keepAlive: null })
       .then((session) => {
         sessions.set(session, res)
@@ -16,7 +23,6 @@ export async function startBetterSse(): Promise<FanoutServer> {
       })
       .catch(() => res.destroy())
   })
-  const port = await listen(server)
   return {
     port,
     async open() {

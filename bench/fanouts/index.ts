@@ -12,6 +12,41 @@ export const fanouts = {
     role: 'peer',
     load: async () => (await import('./better-sse.ts')).startBetterSse,
   },
+  'express-better-sse': {
+    title: 'better-sse in Express',
+    role: 'peer',
+    load: async () => (await import('./better-sse.ts')).startExpressBetterSse,
+  },
+  'fastify-sse': {
+    title: '@fastify/sse in Fastify',
+    role: 'peer',
+    load: async () => (await import('./fastify-sse.ts')).startFastifySse,
+  },
+  'handler-node': {
+    title: 'Runlet handler on node:http',
+    role: 'runlet',
+    load: async () => (await import('./handlers.ts')).startOnNode,
+  },
+  'handler-express': {
+    title: 'Runlet handler in Express',
+    role: 'runlet',
+    load: async () => (await import('./handlers.ts')).startInExpress,
+  },
+  'handler-fastify': {
+    title: 'Runlet handler in Fastify',
+    role: 'runlet',
+    load: async () => (await import('./handlers.ts')).startInFastify,
+  },
+  'handler-hono': {
+    title: 'Runlet handler in Hono, web stream',
+    role: 'runlet',
+    load: async () => (await import('./handlers.ts')).startInHono,
+  },
+  'handler-hono-node': {
+    title: 'Runlet handler in Hono, given c.env',
+    role: 'runlet',
+    load: async () => (await import('./handlers.ts')).startInHonoOnNode,
+  },
   'hono-sse': {
     title: 'Hono streamSSE',
     role: 'peer',

@@ -2,6 +2,7 @@ import { append } from './append.ts'
 import { cli } from './cli.ts'
 import { fanout } from './fanout.ts'
 import type { Group } from './group.ts'
+import { handlers } from './handlers.ts'
 import { idle } from './idle.ts'
 import { micro } from './micro.ts'
 import { crowd, delay } from './paced.ts'
@@ -19,6 +20,7 @@ export const groups = {
   delay,
   crowd,
   fanout,
+  handlers,
   idle,
   cli,
 } as const satisfies Record<string, Group>

@@ -2,6 +2,8 @@
 export interface HttpLimits {
   /** Longest request body. Default 10 MiB. */
   readonly maxBodyBytes: number
+  /** Longest line of a request whose body is lines. Default 1 MiB. */
+  readonly maxLineBytes: number
   /** Longest silence on a stream before a sign of life. Default 15,000. */
   readonly heartbeatMs: number
   /** A reader that takes no byte for this long is closed. Default 30,000. */
@@ -15,9 +17,14 @@ export interface HttpLimits {
   readonly lagEvents: number
   /** Default 10,000. */
   readonly maxConnections: number
+  /**
+   * Connections that have shown no token yet. Of more than that, those that have been quiet longest are cut. Default
+   * 1,024, which take at most 64 MiB, whatever they send.
+   */
+  readonly maxStrangers: number
   /** From the connection to the end of the request's headers. Default 10,000. */
   readonly headersMs: number
-  /** From the connection to the end of the request's body. Default 60,000. */
+  /** From the connection to the end of the request's body, unless its answer began before. Default 60,000. */
   readonly bodyMs: number
   /** How long a connection without a request is kept. Default 5,000. */
   readonly keepAliveMs: number
@@ -27,13 +34,18 @@ export interface HttpLimits {
   readonly closeMs: number
 }
 
+/** The bounds of a stream. */
+export type StreamLimits = Pick<HttpLimits, 'heartbeatMs' | 'stallMs' | 'maxPendingBytes' | 'lagEvents'>
+
 export const defaultHttpLimits: HttpLimits = {
   maxBodyBytes: 10 * 1024 * 1024,
+  maxLineBytes: 1024 * 1024,
   heartbeatMs: 15_000,
   stallMs: 30_000,
   maxPendingBytes: 64 * 1024,
   lagEvents: 1_000,
   maxConnections: 10_000,
+  maxStrangers: 1_024,
   headersMs: 10_000,
   bodyMs: 60_000,
   keepAliveMs: 5_000,

@@ -5,7 +5,10 @@ import { toRunletError } from '../../core/error.ts'
 import type { ControlBody, Encoder } from '../../core/format.ts'
 import type { Gap } from '../../core/log.ts'
 import type { Diagnostic, Run } from '../../engine/runtime.ts'
-import type { HttpLimits } from './limits.ts'
+import type { Lapse } from './caller.ts'
+import type { StreamLimits } from './limits.ts'
+import type { LagBound } from './overflow.ts'
+import type { ReaderCounts } from './readers.ts'
 import type { Sink } from './sink.ts'
 
 /** What a reader is made from: a run, read from a place on, spelled for one connection. */
@@ -19,13 +22,20 @@ export interface Reading {
   readonly live: number
   /** Ends `records`. */
   readonly stop: AbortController
+  /** How far behind it is closed. Absent: it may be as far behind as it likes. */
+  readonly lagBound?: LagBound | undefined
+  /** Why its caller may not read on, once that is so. Looked at every second. */
+  readonly lapse?: Lapse | undefined
   /** Called if the connection ends before the run does, unless it is us who end it. */
   readonly onDisconnect?: (() => void) | undefined
 }
 
+type Ending = 'ended' | 'overflowed' | 'lagged' | 'closed' | 'failed'
+
 export interface ReaderContext {
-  readonly limits: HttpLimits
+  readonly limits: StreamLimits
   readonly clock: Clock
+  readonly counts: ReaderCounts
   readonly onDiagnostic: (diagnostic: Diagnostic) => void
 }
 
@@ -38,6 +48,8 @@ export class Reader {
   readonly #reading: Reading
   readonly #sink: Sink
   readonly #context: ReaderContext
+  /** Resolves when the connection has taken what it was given. Absent while it has room. */
+  #room: Promise<void> | undefined
   /** The last place that was handed over. Two numbers, as it moves with every batch of every reader. */
   #epoch: Epoch
   #seq: number
@@ -53,6 +65,8 @@ export class Reader {
   /** Bytes that the other side had taken when last looked at, and since when it has not taken more. */
   #taken = 0
   #takenAt: number
+  /** What was the run's last seq when somebody last looked, and when that was. Kept while something is held up. */
+  #mark: { readonly seq: number; readonly at: number } | undefined
 
   constructor(reading: Reading, sink: Sink, context: ReaderContext) {
     this.#reading = reading
@@ -69,6 +83,11 @@ export class Reader {
     return this.#sink.pending + (this.#rest?.length ?? 0)
   }
 
+  /** Aborts when the reading is over, or its connection. */
+  get signal(): AbortSignal {
+    return this.#reading.stop.signal
+  }
+
   /** Delivers `opening`, and then the run, until that or the connection ends. */
   follow(opening: Uint8Array): void {
     this.#offer(opening)
@@ -77,13 +96,27 @@ export class Reader {
 
   /** Ends the connection, not the run, and says where to read on. */
   close(reason: string): void {
-    this.#leave({ type: 'closing', reason, cursor: this.#cursor() })
+    this.#leave({ type: 'closing', reason, cursor: this.#cursor() }, 'closed')
+  }
+
+  /** Says something to this reader alone, between two records of the run, once its connection has room for it. */
+  async tell(body: ControlBody): Promise<void> {
+    while (this.#held) await this.#waitForRoom()
+    if (this.#state === 'open') this.#write(this.#control(body))
+  }
+
+  /** Cuts the connection; what it has not taken is lost to it. */
+  cut(): void {
+    this.#sink.destroy('shutting_down')
   }
 
   /** The connection is gone. */
   disconnect(): void {
     const { stop, onDisconnect } = this.#reading
-    if (this.#state === 'open') onDisconnect?.()
+    if (this.#state === 'open') {
+      onDisconnect?.()
+      this.#context.counts.disconnected++
+    }
     this.#state = 'gone'
     this.#rest = undefined
     stop.abort()
@@ -92,6 +125,8 @@ export class Reader {
   /** Called every `tickMs`: gives a sign of life where there was silence, and an end where nothing is taken. */
   check(now: number, tickMs: number): void {
     const { limits } = this.#context
+    const lapsed = this.#reading.lapse?.(now)
+    if (lapsed !== undefined) this.close(lapsed)
     const { pending } = this.#sink
     const taken = this.#written - pending
     if (pending === 0 || taken !== this.#taken) {
@@ -100,6 +135,7 @@ export class Reader {
     } else if (now - this.#takenAt >= limits.stallMs) {
       return this.#overflow(now)
     }
+    if (this.#reading.lagBound) this.#lookBehind(now)
     if (this.#spoke) {
       this.#spoke = false
       this.#spokeAt = now
@@ -117,13 +153,13 @@ export class Reader {
     try {
       do {
         // Hardly ever so; an `await` without need would cost each reader of each batch a turn.
-        if (this.#rest || this.#sink.full) await this.#catchUp()
+        if (this.#rest || this.#sink.full) await this.#waitForRoom()
         // What `next` gives must not rest in a variable here: the frame of a waiting function keeps it alive.
       } while (this.#state === 'open' && this.#hand(await records.next()))
       if (this.#state === 'open') await this.#finish()
     } catch (thrown) {
       this.#report('error', 'reader_failed', `reading run ${run.id} failed`, thrown)
-      this.close(toRunletError(thrown).reason)
+      this.#leave({ type: 'closing', reason: toRunletError(thrown).reason, cursor: this.#cursor() }, 'failed')
     } finally {
       // Left in the middle, a log that reads ahead would not notice `stop` before it is asked again.
       await records.return?.().catch(() => {})
@@ -151,15 +187,52 @@ export class Reader {
     this.#rest = bytes.subarray(maxPendingBytes)
   }
 
+  /** Has more than its connection takes at the moment. */
+  get #held(): boolean {
+    return this.#state === 'open' && (this.#rest !== undefined || this.#sink.full)
+  }
+
+  /** One wait for all who need room: a sink can be asked by one at a time. */
+  #waitForRoom(): Promise<void> {
+    return (this.#room ??= this.#catchUp().finally(() => (this.#room = undefined)))
+  }
+
   /** Waits until the connection has taken what it was given, piece after piece. */
   async #catchUp(): Promise<void> {
-    while (this.#state === 'open' && (this.#rest || this.#sink.full)) {
+    while (this.#held) {
       await this.#sink.drained()
       const rest = this.#rest
       this.#rest = undefined
       if (rest) this.#offer(rest)
     }
+    if (this.#state !== 'open') return
+    if (this.#reading.lagBound) await this.#judgeLag(this.#reading.lagBound)
     if (this.#state === 'open' && this.#seq >= this.#live) await this.#tellLag()
+  }
+
+  /** Judges a reader that waits for room. One that has taken all is not held up, however much may come this moment. */
+  #lookBehind(now: number): void {
+    const { lagBound, run } = this.#reading
+    if (this.pendingBytes === 0) this.#mark = undefined
+    else if (lagBound && this.#state === 'open') {
+      this.#judgeLag(lagBound, now).catch((thrown: unknown) => {
+        this.#report('warning', 'lag_unknown', `how far a reader of run ${run.id} is behind could not be read`, thrown)
+      })
+    }
+  }
+
+  /** Closes a reader that was live and is further behind than its bound. */
+  async #judgeLag({ maxLagEvents, maxLagMs }: LagBound, now: number = this.#context.clock.now()): Promise<void> {
+    const { run, live } = this.#reading
+    if (this.#seq < live) return
+    const { cursor } = await run.header()
+    if (this.#state !== 'open') return
+    if (!this.#mark || this.#seq >= this.#mark.seq) this.#mark = { seq: cursor.seq, at: now }
+    const events = cursor.seq - this.#seq
+    const late = events > 0 && now - this.#mark.at > maxLagMs
+    if (events <= maxLagEvents && !late) return
+    this.#report('warning', 'reader_lagging', `a reader of run ${run.id} is ${events} events behind and is closed`)
+    this.#leave({ type: 'overflow', reason: 'lagging', cursor: this.#cursor() }, 'lagged')
   }
 
   /** Once for each time that a reader was live, and was then held up for so long that it has to catch up. */
@@ -170,6 +243,7 @@ export class Reader {
     if (events <= this.#context.limits.lagEvents || this.#state !== 'open') return
     this.#live = cursor.seq
     this.#write(this.#control({ type: 'lag', events, cursor: this.#cursor() }))
+    this.#context.counts.lags++
     this.#report('info', 'reader_lag', `a reader of run ${run.id} is ${events} events behind`)
   }
 
@@ -179,34 +253,36 @@ export class Reader {
     if (this.#state !== 'open') return
     if (status === 'running' || cursor.seq !== this.#seq) return this.close('log_closed')
     this.#write(this.#reading.encoder.end())
-    this.#end()
+    this.#end('ended')
   }
 
   #overflow(now: number): void {
     // It was told before, and did not even take that.
-    if (this.#state !== 'open') return this.#sink.destroy()
+    if (this.#state !== 'open') return this.#sink.destroy('slow_consumer')
     const { run, onDisconnect } = this.#reading
     const seconds = this.#context.limits.stallMs / 1000
     this.#report('warning', 'slow_consumer', `a reader of run ${run.id} took nothing for ${seconds} s and is closed`)
     onDisconnect?.()
     // To take what it was given, and the reason, it has as long again.
     this.#takenAt = now
-    this.#leave({ type: 'overflow', reason: 'slow_consumer', cursor: this.#cursor() })
+    this.#leave({ type: 'overflow', reason: 'slow_consumer', cursor: this.#cursor() }, 'overflowed')
   }
 
-  #leave(body: ControlBody): void {
+  #leave(body: ControlBody, ending: Ending): void {
     if (this.#state !== 'open') return
     if (!this.#rest) {
       this.#write(this.#control(body))
-      return this.#end()
+      return this.#end(ending)
     }
     // Behind half a record nothing can be said, and a clean end would be a lie; a cut is not.
     this.#state = 'ended'
-    this.#sink.destroy()
+    this.#context.counts[ending]++
+    this.#sink.destroy('reason' in body ? body.reason : ending)
   }
 
-  #end(): void {
+  #end(ending: Ending): void {
     this.#state = 'ended'
+    this.#context.counts[ending]++
     this.#reading.stop.abort()
     this.#sink.end()
   }

@@ -9,8 +9,8 @@ export interface Sink {
   drained(): Promise<void>
   /** Nothing more will be written; what is pending may still be taken. */
   end(): void
-  /** Cuts the connection; what is pending is lost. */
-  destroy(): void
+  /** Cuts the connection; what is pending is lost. The reason is for whoever holds the other end in this process. */
+  destroy(reason: string): void
   /** Calls back once, when the connection is over: cut by the other side, or after `end`, when all was taken. */
   onClose(callback: () => void): void
 }

@@ -1,5 +1,5 @@
 import type { Context } from 'hono'
-import type { Format, Framing } from '../../core/format.ts'
+import type { Format, FormatOptions, Framing } from '../../core/format.ts'
 import { RunletError } from '../../core/error.ts'
 import { nearest } from '../../core/near.ts'
 import { negotiate } from './accept.ts'
@@ -7,14 +7,15 @@ import type { HttpEnv } from './env.ts'
 import { readFlag } from './query.ts'
 
 /** How a client wants entries spelled. */
-export interface Spelling {
+export interface Spelling extends Pick<
+  FormatOptions,
+  'framing' | 'compact' | 'includeUsage' | 'ids' | 'timestamps' | 'retryMs'
+> {
   readonly format: Format
-  readonly framing: Framing
-  readonly compact?: boolean
 }
 
 /** The query parameters that choose a spelling. */
-export const spellingParameters = ['format', 'compact'] as const
+export const spellingParameters = ['format', 'compact', 'include_usage'] as const
 
 export type SpellingQuery = Partial<Record<(typeof spellingParameters)[number], string>>
 
@@ -25,9 +26,9 @@ const streamTypes = {
   'application/jsonl': 'ndjson',
 } as const satisfies Record<string, Framing>
 
-/** The framing that a reader of events asks for; SSE where it takes anything. Throws as `negotiate`. */
-export function eventFraming(c: Context<HttpEnv>): Framing {
-  return negotiate<Framing>(c.req.header('accept'), { types: streamTypes, fallback: 'sse' })
+/** The framing that a reader of events asks for; `fallback` where it takes anything. Throws as `negotiate`. */
+export function eventFraming(c: Context<HttpEnv>, fallback: Framing = 'sse'): Framing {
+  return negotiate<Framing>(c.req.header('accept'), { types: streamTypes, fallback })
 }
 
 /** The framing that a starter of a run asks for; undefined if it wants no stream. Throws as `negotiate`. */
@@ -45,7 +46,7 @@ export function prefersAsync(c: Context<HttpEnv>): boolean {
 
 /** Throws `invalid_request` with reason `unknown_format`, `bad_parameter`, or 406 with `not_acceptable`. */
 export function readSpelling(
-  { format: name = 'gai', compact }: SpellingQuery,
+  { format: name = 'gai', compact, include_usage }: SpellingQuery,
   framing: Framing,
   formats: Readonly<Record<string, Format>>,
 ): Spelling {
@@ -57,13 +58,18 @@ export function readSpelling(
       message: `there is no format ${JSON.stringify(name.slice(0, 40))}; ${meant === undefined ? `known are ${Object.keys(formats).join(', ')}` : `did you mean "${meant}"?`}`,
     })
   }
-  if (!format.framings.includes(framing)) {
-    throw new RunletError('invalid_request', {
-      status: 406,
-      reason: 'not_acceptable',
-      message: `the format ${name} does not come as ${framing}; it comes as ${format.framings.join(', ')}`,
-    })
-  }
+  checkedFraming(format, framing)
   const short = readFlag('compact', compact)
-  return { format, framing, ...(short === undefined ? {} : { compact: short }) }
+  const includeUsage = readFlag('include_usage', include_usage) ?? false
+  return { format, framing, includeUsage, ...(short === undefined ? {} : { compact: short }) }
+}
+
+/** The format itself, if it comes in that framing. Throws `invalid_request` 406 with `not_acceptable`. */
+export function checkedFraming(format: Format, framing: Framing): Format {
+  if (format.framings.includes(framing)) return format
+  throw new RunletError('invalid_request', {
+    status: 406,
+    reason: 'not_acceptable',
+    message: `the format ${format.name} does not come as ${framing}; it comes as ${format.framings.join(', ')}`,
+  })
 }

@@ -48,12 +48,12 @@ export function webSink(maxPendingBytes: number): { readonly sink: Sink; readonl
       if (!closed) controller.close()
       close()
     },
-    destroy() {
+    destroy(reason) {
       if (closed) return
       controller.error(
-        new RunletError('timeout', {
-          reason: 'slow_consumer',
-          message: 'the reader of this stream took nothing for too long; read on from the last cursor',
+        new RunletError(reason === 'slow_consumer' ? 'timeout' : 'network', {
+          reason,
+          message: 'this stream was cut before its end, and the run may go on; read on from the last cursor',
         }),
       )
       close()
