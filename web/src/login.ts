@@ -1,0 +1,46 @@
+/** What stands there until this browser has a session: how to get one. */
+import { toRunletError } from '../../src/core/error.ts'
+import { h } from './dom.ts'
+
+/** Asks for a code until `enter` accepts one. `problem` is what was wrong with the one in the link. */
+export function loginView(enter: (code: string) => Promise<void>, problem?: unknown): HTMLElement {
+  const code = h('input', { id: 'code', autocomplete: 'one-time-code', spellcheck: 'false', required: true })
+  const fault = h('p', { class: 'fault', role: 'alert' })
+  const show = (thrown: unknown) => {
+    const { message } = toRunletError(thrown)
+    fault.textContent = `${message.slice(0, 1).toUpperCase()}${message.slice(1)}.`
+  }
+  const submit = async (event: Event) => {
+    event.preventDefault()
+    fault.textContent = ''
+    try {
+      await enter(codeIn(code.value))
+    } catch (thrown) {
+      show(thrown)
+      code.select()
+    }
+  }
+  if (problem !== undefined) show(problem)
+  return h(
+    'main',
+    { class: 'login' },
+    h('h1', {}, 'Runlet'),
+    h(
+      'p',
+      {},
+      'This page shows what your models answer, so it opens only for you. In a terminal on the machine that runs Runlet, type',
+    ),
+    h('pre', {}, 'runlet page'),
+    h('p', {}, 'and open the link that it prints. It works once. Or enter its code here:'),
+    h(
+      'form',
+      { onsubmit: (event) => void submit(event) },
+      h('label', { for: 'code' }, 'Code'),
+      h('div', { class: 'row' }, code, h('button', { type: 'submit', class: 'send' }, 'Open')),
+    ),
+    fault,
+  )
+}
+
+/** People paste the whole link, too. */
+const codeIn = (text: string) => /#login=([^&\s]+)/.exec(text)?.[1] ?? text.trim()
