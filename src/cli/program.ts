@@ -7,6 +7,7 @@ import { addDoctor } from './doctor.ts'
 import { addFollow } from './follow.ts'
 import { invocation } from './invocation.ts'
 import { addModels } from './models.ts'
+import { addPage } from './page.ts'
 import { addPrune } from './prune.ts'
 import { complain } from './report.ts'
 import { addRuns } from './runs.ts'
@@ -14,6 +15,7 @@ import { addServe } from './serve.ts'
 import { addShow } from './show.ts'
 import { addSim } from './sim.ts'
 import { addStart } from './start.ts'
+import { addToken } from './token.ts'
 import { addTrust } from './trust.ts'
 
 export function createProgram(): Command {
@@ -35,6 +37,8 @@ export function createProgram(): Command {
     addRuns,
     addServe,
     addStart,
+    addPage,
+    addToken,
     addModels,
     addDoctor,
     addTrust,

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { isRunletError } from '../core/error.ts'
-import type { Diagnostic } from '../engine/runtime.ts'
 import { styleFor } from '../terminal/style.ts'
 import type { DaemonRecord } from './daemon.ts'
 import { findDaemon, rivalOf } from './daemon.ts'
 import { invocation } from './invocation.ts'
+import type { LogRecord } from './log-lines.ts'
 import { numberOption, storeOption } from './options.ts'
 import { complain } from './report.ts'
 import type { ServeFlags } from './serve.ts'
@@ -33,6 +33,7 @@ async function start(flags: ServeFlags): Promise<void> {
   const running = await rivalOf(settings.places.daemon)
   if (running) {
     console.log(`runlet listens already on ${running.url} (pid ${running.pid}; stop it with: kill ${running.pid})`)
+    await showPage(running.url, settings)
     console.log(suggestions(running.url, { command, settings, model: await anyModel(settings, command) }))
     return
   }
@@ -40,6 +41,7 @@ async function start(flags: ServeFlags): Promise<void> {
   const daemon = await listen(settings, flags)
   console.log(`runlet listening on ${daemon.url}`)
   try {
+    await showPage(daemon.url, settings)
     const model = await anyModel(settings, command)
     if (model === undefined) await playSimulation(settings, stop.signal)
     if (!stop.signal.aborted) {
@@ -52,10 +54,22 @@ async function start(flags: ServeFlags): Promise<void> {
   }
 }
 
+/** The way to the page, before all else: it is what there is to look at. */
+async function showPage(url: string, { places }: Settings): Promise<void> {
+  const { pageLink } = await import('./page-link.ts')
+  try {
+    const link = await pageLink(url, places)
+    console.log(`\nOpen the page (once, within five minutes; "${invocation()} page" prints another link):\n\n  ${link}`)
+  } catch (error) {
+    // Where only the sources were built, there is none. The rest works without it.
+    if (!isRunletError(error) || error.reason !== 'page_missing') throw error
+  }
+}
+
 /** On the usual port if it is free. */
 async function listen(settings: Settings, flags: ServeFlags) {
   const { runDaemon } = await import('./run-daemon.ts')
-  const options = { ...daemonFlags(flags), onDiagnostic: tell }
+  const options = { ...daemonFlags(flags), log: tell }
   try {
     return await runDaemon(settings, options)
   } catch (error) {
@@ -65,8 +79,8 @@ async function listen(settings: Settings, flags: ServeFlags) {
   }
 }
 
-function tell({ level, message }: Diagnostic): void {
-  if (level !== 'info') complain(message)
+function tell({ level, message }: LogRecord): void {
+  if (level === 'warning' || level === 'error') complain(message)
 }
 
 /** The model that `ask` would take by itself; undefined if there is none. */

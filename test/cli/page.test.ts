@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync, rmSync, chmodSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync, rmSync, chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createToken } from '../../src/servers/http/token.ts'
@@ -47,6 +47,24 @@ test('runlet page --url names the way that the browser takes', async () => {
   const wrong = await runlet(home, ['page', '--url', 'runlet.example.org/path'])
   expect([wrong.status, wrong.stdout]).toEqual([2, ''])
 })
+
+test.skipIf(process.platform !== 'linux')(
+  'runlet page --open hands the link to the browser, and prints it',
+  async () => {
+    const [bin, seen] = [join(home.path, 'bin'), join(home.path, 'seen')]
+    mkdirSync(bin)
+    writeFileSync(join(bin, 'xdg-open'), `#!/bin/sh\nprintf '%s' "$*" > ${seen}.new && mv ${seen}.new ${seen}\n`, {
+      mode: 0o755,
+    })
+    const env = { ...home.env, PATH: `${bin}:${process.env['PATH']}` }
+    const { stdout } = await runlet({ ...home, env }, ['page', '--open'])
+    while (!existsSync(seen)) await session(held())
+    expect(`${readFileSync(seen, 'utf8')}\n`).toBe(stdout)
+    const without = await runlet({ ...home, env: { ...home.env, PATH: '/nonexistent' } }, ['page', '--open'])
+    expect([without.status, without.stdout.split('#')[0]]).toEqual([0, `${daemon.url}/`])
+    expect(without.stderr).toBe('runlet: no browser could be opened from here; open the link in one\n')
+  },
+)
 
 test('runlet page says so where no daemon runs', async () => {
   const empty = scratchHome()

@@ -24,6 +24,8 @@ test.concurrent(
       'runs',
       'serve',
       'start',
+      'page',
+      'token',
       'models',
       'doctor',
       'trust',

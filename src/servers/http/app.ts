@@ -1,7 +1,10 @@
 import { Hono, type Context } from 'hono'
+import { matchedRoutes } from 'hono/route'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { RunletError, toRunletError } from '../../core/error.ts'
+import { idSource } from '../../engine/id.ts'
 import type { HttpContext, HttpEnv, Route } from './env.ts'
+import { exchange } from './exchange.ts'
 import { guard, type GuardOptions } from './guard.ts'
 import { problem } from './problem.ts'
 
@@ -9,11 +12,11 @@ import { problem } from './problem.ts'
 export function createApp(
   routes: readonly Route[],
   http: HttpContext,
-  security: Omit<GuardOptions, 'open'>,
+  security: Omit<GuardOptions, 'routes' | 'keyring' | 'clock'>,
 ): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>()
-  const open = new Set(routes.flatMap((route) => (route.open ? [route.path] : [])))
-  app.use('*', guard({ ...security, open }))
+  app.use('*', exchange({ newId: idSource(http.clock), onAnswer: http.onAnswer }))
+  app.use('*', guard({ ...security, routes, keyring: http.keyring, clock: http.clock }))
   const spelled = new Map(routes.map((route) => [route.path, route.problem]))
   for (const route of routes) app.on(route.method, route.path, (c) => route.handle(c, http))
   for (const [path, methods] of methodsByPath(routes)) {
@@ -32,14 +35,16 @@ export function createApp(
     if (error.status >= 500) {
       const run_id = c.get('runId')
       http.onDiagnostic({
-        level: 'error',
+        // A provider that is away, or a server that stops, is nothing to mend here.
+        level: error.code === 'internal' ? 'error' : 'info',
         code: 'request_failed',
         message: `${c.req.method} ${c.req.path} failed: ${error.reason}`,
         cause: thrown,
+        request_id: c.get('requestId'),
         ...(run_id === undefined ? {} : { run_id }),
       })
     }
-    return answer(c, error, spelled.get(c.req.path))
+    return answer(c, error, spelled.get(matchedRoutes(c).at(-1)?.path ?? ''))
   })
   return app
 }

@@ -42,7 +42,13 @@ export const readEvents: Route = {
     },
   },
   async handle(c, http) {
-    const query = readQuery(c.req.url, ['after', 'snapshot', 'access_token', ...overflowParameters, ...spellingParameters])
+    const query = readQuery(c.req.url, [
+      'after',
+      'snapshot',
+      'access_token',
+      ...overflowParameters,
+      ...spellingParameters,
+    ])
     const spelling = readSpelling(query, eventFraming(c), http.formats)
     const overflow = readOverflow(query)
     const snapshot = readFlag('snapshot', query.snapshot) ?? false

@@ -14,7 +14,7 @@ export interface ReaderCounts {
   overflowed: number
   /** Were closed for being further behind than they wanted to be. */
   lagged: number
-  /** Were sent away with their cursor because the server stops. */
+  /** Were sent away with their cursor: the server stops, or what they had shown holds no longer. */
   closed: number
   /** Could not be given what they asked for: a store that fails, an error of ours. */
   failed: number

@@ -1,6 +1,16 @@
 import type { Route } from './env.ts'
+import { listChoices } from './choices.ts'
 import { readEvents } from './events.ts'
-import { health, listModels } from './models.ts'
+import { health } from './health.ts'
+import { showMetrics } from './metrics.ts'
+import { sendToRun } from './input.ts'
+import { readSeveral } from './multiplex.ts'
+import { chatCompletions } from './openai/chat.ts'
+import { listModels, showModel } from './openai/models.ts'
+import { openApiRoute } from './openapi.ts'
+import { logIn, logOut, makePageLink, showPageSession } from './page-login.ts'
+import { showAsset, showPage } from './page.ts'
+import { makeRunToken } from './run-token.ts'
 import { cancelRun, listRuns, showRun, showSession } from './runs.ts'
 import { startRun } from './start-run.ts'
 
@@ -10,8 +20,22 @@ export const routes: readonly Route[] = [
   listRuns,
   showRun,
   readEvents,
+  readSeveral,
+  sendToRun,
   cancelRun,
+  makeRunToken,
   showSession,
+  chatCompletions,
   listModels,
+  showModel,
+  listChoices,
+  openApiRoute(() => routes),
   health,
+  showMetrics,
+  makePageLink,
+  logIn,
+  showPageSession,
+  logOut,
+  showPage,
+  showAsset,
 ]

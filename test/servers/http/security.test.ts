@@ -22,7 +22,11 @@ afterAll(() => listening.close())
 
 /** Everything the server answers, and something it does not. */
 const calls = [
-  ...routes.map(({ method, path, open = false }) => ({ method, path: path.replace(':id', 'run_lab'), open })),
+  ...routes.map(({ method, path, open = false }) => ({
+    method,
+    path: path.replace(/:id(?:\{[^}]*\})?/, 'run_lab').replace(/:\w+/, 'one'),
+    open,
+  })),
   { method: 'GET', path: '/nowhere', open: false },
   { method: 'DELETE', path: '/v1/runs', open: false },
 ]
@@ -173,23 +177,44 @@ describe('CORS', () => {
     }
   })
 
-  test('answers a preflight of a listed page without a token, and no other', async () => {
-    const preflight = async (origin: string) => {
-      const headers = {
-        Origin: origin,
-        'Access-Control-Request-Method': 'POST',
-        'Access-Control-Request-Headers': 'authorization',
-      }
-      const reader = rawRequest({ port, method: 'OPTIONS', path: '/v1/runs', headers })
-      const head = (await reader.head).toLowerCase()
-      reader.socket.destroy()
-      return head
+  const preflight = async (path: string, origin: string, asked?: string) => {
+    const headers = {
+      Origin: origin,
+      'Access-Control-Request-Method': 'POST',
+      ...(asked === undefined ? {} : { 'Access-Control-Request-Headers': asked }),
     }
-    const allowed = await preflight(ORIGIN)
-    expect(allowed).toMatch(/^http\/1\.1 204/)
-    expect(allowed).toContain('\r\naccess-control-allow-methods: get, post\r\n')
-    expect(allowed).toContain('authorization, content-type, idempotency-key, x-idempotency-key, last-event-id')
-    expect(await preflight('https://evil.example')).toMatch(/^http\/1\.1 403/)
+    const reader = rawRequest({ port, method: 'OPTIONS', path, headers })
+    const head = (await reader.head).toLowerCase()
+    reader.socket.destroy()
+    return head
+  }
+
+  test('answers a preflight of a listed page without a token, on every route', async () => {
+    for (const { path } of calls) {
+      const head = await preflight(path, ORIGIN)
+      expect(head).toMatch(/^http\/1\.1 204/)
+      expect(head).toContain(`\r\naccess-control-allow-origin: ${ORIGIN}\r\n`)
+      expect(head).toContain('\r\nvary: origin\r\n')
+      expect(head).toContain('\r\naccess-control-allow-headers: authorization, content-type, idempotency-key, ')
+      expect(head).not.toContain('access-control-allow-credentials')
+      const methods = /\r\naccess-control-allow-methods: (.*)\r\n/.exec(head)?.[1]?.split(', ')
+      expect(methods?.toSorted()).toEqual([...new Set(routes.map(({ method }) => method.toLowerCase()))].toSorted())
+    }
+  })
+
+  test('answers a preflight of no other page, on no route', async () => {
+    for (const { path } of calls) {
+      const head = await preflight(path, 'https://evil.example')
+      expect(head).toMatch(/^http\/1\.1 403/)
+      expect(head).not.toContain('access-control-')
+    }
+  })
+
+  test('lets a listed page send what headers its client has, and repeats nothing that is no list of names', async () => {
+    const line = async (asked: string) =>
+      /\r\naccess-control-allow-headers: (.*)\r\n/.exec(await preflight('/v1/runs', ORIGIN, asked))?.[1]
+    expect(await line('authorization, x-stainless-lang')).toBe('authorization, x-stainless-lang')
+    for (const asked of ['*', 'a b', '<b>', 'x'.repeat(41), '']) expect(await line(asked)).toMatch(/^authorization, /)
   })
 
   for (const origin of ['*', 'null', 'https://app.example.org/', 'HTTPS://app.example.org', 'app.example.org', '']) {
@@ -218,10 +243,8 @@ describe('a token that is not ours, on every route', () => {
   for (const [name, authorization] of wrong) {
     test(`${name}: 401`, async () => {
       for (const call of calls) {
-        expect([call.path, await status(call, { Authorization: authorization(l.token) })]).toEqual([
-          call.path,
-          call.open ? 200 : 401,
-        ])
+        const answered = await status(call, { Authorization: authorization(l.token) })
+        expect([call.path, answered === 401]).toEqual([call.path, !call.open])
       }
     })
   }
@@ -242,8 +265,9 @@ describe('a token that is not ours, on every route', () => {
     expect(reader.body().toString()).not.toContain(l.token)
   })
 
-  test('the only route without one tells nothing but that it answers', async () => {
-    expect(routes.filter(({ open }) => open).map(({ path }) => path)).toEqual(['/healthz'])
+  test('the routes without one hold nothing of the user', async () => {
+    const open = ['/', '/assets/:file', '/healthz', '/openapi.json', '/v1/page/login']
+    expect(routes.flatMap((route) => (route.open ? [route.path] : [])).toSorted()).toEqual(open)
     const reader = rawRequest({ port, path: '/healthz', headers: { Connection: 'close' } })
     await reader.ended
     expect(reader.body().toString()).toBe('{"status":"ok"}')
