@@ -7,7 +7,7 @@ import { createProgram } from '../src/cli/program.ts'
 const repo = fileURLToPath(new URL('..', import.meta.url))
 const pages = [
   ...readdirSync(repo).filter((name) => name.endsWith('.md')),
-  ...readdirSync(join(repo, 'docs')).map((name) => join('docs', name)),
+  ...readdirSync(join(repo, 'docs')).flatMap((name) => (name.endsWith('.md') ? [join('docs', name)] : [])),
 ]
 
 /** The anchor that a forge gives a heading. */
@@ -59,7 +59,7 @@ test('every command line in the documents uses a command and flags that are ther
     const spoken = [...text.matchAll(/`(runlet [^`]+)`/g)].map(([, line]) => line!)
     const calls = [...blocks.join('\n').matchAll(/\brunlet [^\n|]*/g)].map(([line]) => line)
     return [...calls, ...spoken].flatMap((line) => {
-      const [, name] = line.split(' ')
+      const name = /^runlet ([\w-]+)/.exec(line)?.[1]
       if (name === 'COMMAND' || name === 'listening') return []
       const command = program.commands.find((one) => one.name() === name)
       if (!command) return [`${page}: ${line}`]

@@ -7,10 +7,14 @@ import type { Clock } from '../core/clock.ts'
 import { sleep, systemClock } from '../core/clock.ts'
 import type { Cursor } from '../core/cursor.ts'
 import { formatCursor, START } from '../core/cursor.ts'
-import { RunletError, toRunletError } from '../core/error.ts'
+import { RunletError } from '../core/error.ts'
 import type { TerminalEvent } from '../core/event.ts'
 import { isTerminal } from '../core/event.ts'
 import type { Gap } from '../core/log.ts'
+import { backoffMs } from './backoff.ts'
+import type { ConnectionNews, FollowState } from './follow-state.ts'
+import { endOf, stateMachine } from './follow-state.ts'
+import { typedError } from './http-errors.ts'
 
 /**
  * Opens one connection that gives what comes after a cursor. It returns when the run is over, and throws when the
@@ -19,9 +23,9 @@ import type { Gap } from '../core/log.ts'
 export type OpenEvents = (options: {
   readonly after: Cursor
   readonly signal: AbortSignal
+  readonly onNews: (news: ConnectionNews) => void
 }) => AsyncIterable<Batch | Gap>
 
-/** Where to begin, and when to give up. */
 /** From where, for how long, and how stubbornly a run is followed. */
 export interface FollowOptions {
   /** Default: from the start. */
@@ -36,6 +40,8 @@ export interface FollowOptions {
   readonly random?: () => number
   /** Told of each connection that broke, and how long the next one waits. */
   readonly onRetry?: (retry: { readonly error: RunletError; readonly waitMs: number; readonly cursor: Cursor }) => void
+  /** Told of each new state; the first is `connecting`, and is not told. */
+  readonly onState?: (state: FollowState) => void
 }
 
 /** Why a following came to its end. */
@@ -44,9 +50,6 @@ export type FollowEnding =
   | { readonly type: 'ended'; readonly event: TerminalEvent | undefined; readonly cursor: Cursor }
   /** The caller's signal aborted. The run goes on. */
   | { readonly type: 'stopped'; readonly cursor: Cursor }
-
-const FIRST_WAIT_MS = 250
-const LONGEST_WAIT_MS = 10_000
 
 /**
  * Gives what came after the cursor and then what comes; returns how it ended. Throws at once what another attempt
@@ -58,41 +61,55 @@ export async function* follow(
   options: FollowOptions = {},
 ): AsyncGenerator<Batch | Gap, FollowEnding, undefined> {
   const { after = START, signal, attempts = 10, clock = systemClock, random = Math.random, onRetry } = options
+  const state = stateMachine(after.seq, options.onState ?? (() => {}))
   let cursor = after
   let failures = 0
   const stopped = () => signal?.aborted ?? false
-  while (!stopped()) {
-    const connection = new AbortController()
-    const stop = () => connection.abort(signal?.reason)
-    signal?.addEventListener('abort', stop, { once: true })
-    let error: RunletError
-    try {
-      for await (const record of open({ after: cursor, signal: connection.signal })) {
-        const next = unseen(record, cursor)
-        if (!next) continue
-        failures = 0
-        cursor = placeAfter(next, cursor)
-        yield next
-        const event = next instanceof Batch ? next.entries.at(-1)!.event : undefined
-        if (event && isTerminal(event)) return { type: 'ended', event, cursor }
+  try {
+    while (!stopped()) {
+      const connection = new AbortController()
+      const stop = () => connection.abort(signal?.reason)
+      signal?.addEventListener('abort', stop, { once: true })
+      let error: RunletError
+      try {
+        for await (const record of open({ after: cursor, signal: connection.signal, onNews: state.news })) {
+          const next = unseen(record, cursor)
+          if (!next) continue
+          failures = 0
+          cursor = placeAfter(next, cursor)
+          yield next
+          const event = next instanceof Batch ? next.entries.at(-1)!.event : undefined
+          if (event && isTerminal(event)) {
+            state.ended(endOf(event))
+            return { type: 'ended', event, cursor }
+          }
+          state.reached(cursor.seq)
+        }
+        if (stopped()) break
+        state.ended(endOf(undefined))
+        return { type: 'ended', event: undefined, cursor }
+      } catch (thrown) {
+        error = typedError(thrown)
+      } finally {
+        signal?.removeEventListener('abort', stop)
+        connection.abort()
       }
-      if (!stopped()) return { type: 'ended', event: undefined, cursor }
-      break
-    } catch (thrown) {
-      error = toRunletError(thrown)
-    } finally {
-      signal?.removeEventListener('abort', stop)
-      connection.abort()
+      if (stopped()) break
+      if (!error.temporary || ++failures >= attempts) {
+        const final = error.temporary ? lost(cursor, error) : error
+        state.ended({ type: 'ended', kind: 'error', error: final })
+        throw final
+      }
+      const waitMs = backoffMs(failures, error, random)
+      state.connecting(error, waitMs)
+      onRetry?.({ error, waitMs, cursor })
+      await sleep(clock, waitMs, signal).catch(() => {})
     }
-    if (stopped()) break
-    if (!error.temporary) throw error
-    if (++failures >= attempts) throw lost(cursor, error)
-    // The first attempt after an event goes at once: servers close connections that were fine.
-    const waitMs = failures === 1 ? 0 : wait(failures - 2, error) * (0.5 + random() / 2)
-    onRetry?.({ error, waitMs, cursor })
-    await sleep(clock, waitMs, signal).catch(() => {})
+    return { type: 'stopped', cursor }
+  } finally {
+    // Also where whoever reads has left the loop.
+    state.ended({ type: 'ended', kind: 'stopped' })
   }
-  return { type: 'stopped', cursor }
 }
 
 /** The part of a record that lies behind the cursor. Throws if something in between is missing. */
@@ -108,11 +125,9 @@ function unseen(record: Batch | Gap, { seq }: Cursor): Batch | Gap | undefined {
   return first <= seq && record instanceof Batch ? record.after(seq) : record
 }
 
-const placeAfter = (record: Batch | Gap, cursor: Cursor): Cursor =>
+/** The place behind a record that follows on `cursor`. */
+export const placeAfter = (record: Batch | Gap, cursor: Cursor): Cursor =>
   record instanceof Batch ? { epoch: record.epoch, seq: record.last } : { epoch: cursor.epoch, seq: record.to }
-
-const wait = (exponent: number, error: RunletError) =>
-  Math.min(LONGEST_WAIT_MS, Math.max(FIRST_WAIT_MS * 2 ** exponent, error.retryAfterMs ?? 0))
 
 const lost = (cursor: Cursor, cause: RunletError) =>
   new RunletError('network', {

@@ -1,9 +1,8 @@
 /** What went wrong between a client and a Runlet server, as typed errors. */
-import { isErrorCode, RunletError } from '../core/error.ts'
+import { isErrorCode, isRunletError, RunletError } from '../core/error.ts'
 import type { ErrorCode } from '../core/error.ts'
 import { isRecord, type JsonRecord } from '../wire/json.ts'
 
-/** The error for a server that gave no answer at all. */
 /** The error for a connection that could not be made, or that broke: `network`, reason `server_unreachable`. */
 export function unreachable(baseUrl: string, cause: unknown): RunletError {
   return new RunletError('network', {
@@ -11,6 +10,16 @@ export function unreachable(baseUrl: string, cause: unknown): RunletError {
     message: `the Runlet server at ${baseUrl} cannot be reached; check that it runs ("runlet serve" starts one)`,
     cause,
   })
+}
+
+/**
+ * The error as it is, if it is typed, as all are that a connection can meet: then anything else is a fault of ours. Core's
+ * `toRunletError` also knows what Node's own errors mean, which no page needs to load.
+ */
+export function typedError(thrown: unknown): RunletError {
+  if (isRunletError(thrown)) return thrown
+  const message = 'something inside the client failed; see the cause of this error'
+  return new RunletError('internal', { reason: 'unexpected', temporary: false, message, cause: thrown })
 }
 
 /** The error that a refused request stands for: what the server said, if it is one of ours. */
@@ -28,9 +37,9 @@ export async function refusalOf(response: Response, baseUrl: string): Promise<Ru
   return new RunletError(typed ? code : codeOf(status), {
     status,
     message: typed ? detail : `${baseUrl} answered with status ${status}, and not as a Runlet server does`,
-    ...(typeof reason === 'string' ? { reason } : { reason: 'not_runlet' }),
-    ...(typeof temporary === 'boolean' ? { temporary } : {}),
-    ...(typeof retry_after_ms === 'number' ? { retryAfterMs: retry_after_ms } : {}),
+    reason: typeof reason === 'string' ? reason : 'not_runlet',
+    temporary: typeof temporary === 'boolean' ? temporary : undefined,
+    retryAfterMs: typeof retry_after_ms === 'number' ? retry_after_ms : undefined,
   })
 }
 

@@ -1,44 +1,36 @@
 /** A Runlet server over HTTP. Nothing in here needs more than `fetch`: it runs in Node and in browsers. */
 import type { Batch } from '../core/batch.ts'
-import type { Clock } from '../core/clock.ts'
-import { systemClock } from '../core/clock.ts'
 import type { Cursor } from '../core/cursor.ts'
-import { ANY_EPOCH, formatCursor, parseCursor } from '../core/cursor.ts'
+import { ANY_EPOCH, formatCursor } from '../core/cursor.ts'
+import { RunletError } from '../core/error.ts'
 import type { RunId, RunStatus } from '../core/event.ts'
+import type { JsonValue } from '../core/json.ts'
 import type { Gap, ListQuery, RunHeader } from '../core/log.ts'
 import type { ModelOptions } from '../core/provider.ts'
-import { eventRecords } from './event-stream.ts'
-import { refusalOf, unreachable } from './http-errors.ts'
-
-/** Which server, what to show it, and when to give it up. */
-/** Which server, and how to reach it. */
-export interface HttpClientOptions {
-  /** For example `http://127.0.0.1:7411`. The token goes there and nowhere else. */
-  readonly baseUrl: string
-  readonly token?: string
-  /** Default: the global one. */
-  readonly fetch?: typeof fetch
-  /**
-   * Longest silence on a stream before it counts as broken. Servers give a sign of life every 15 seconds.
-   * Milliseconds. Default 45,000.
-   */
-  readonly silenceMs?: number
-  /** Default: the machine's. */
-  readonly clock?: Clock
-}
+import type { ConnectionNews } from './follow-state.ts'
+import { openFrames, type Transport } from './frames.ts'
+import { httpCaller, type CallOptions, type HttpClientOptions } from './http-call.ts'
+import { frameNames, headerOf, streamRecords, type StreamRecord, type WireHeader } from './records.ts'
 
 /** The body of `POST /v1/runs`, as it stands on the wire. */
 export interface StartBody {
+  /** `provider/model` or an alias. Default: the session's, else the server's. */
   readonly model?: string
+  /** What to answer; or `messages`. */
   readonly prompt?: string
+  /** A conversation that ends with a user message. */
+  readonly messages?: readonly { readonly role: 'system' | 'user' | 'assistant'; readonly content: string }[]
+  /** Instructions that go before everything else. */
   readonly system?: string
+  /** Continue this conversation. */
   readonly session_id?: string
+  /** Names of the server's tools that the model may call. Default none. */
   readonly tools?: readonly string[]
   readonly options?: ModelOptions
+  /** Requests with one key are one request: the second joins the run of the first. */
   readonly idempotency_key?: string
 }
 
-/** What the server tells of a run that it has just begun. */
 /** What the server says of a run that it took. */
 export interface StartedRun {
   readonly run_id: RunId
@@ -46,18 +38,47 @@ export interface StartedRun {
   readonly status: RunStatus
 }
 
-/** What every call takes. */
-/** What every call takes. */
-export interface CallOptions {
-  /** Ends the call with the signal's reason. What the server does meanwhile goes on. */
-  readonly signal?: AbortSignal
+/** What a run that is at work can be handed, as it stands on the wire. */
+export type RunMessage =
+  /** A message that goes before all that wait (`steer`), or behind them. */
+  | { readonly type: 'steer' | 'follow_up'; readonly text: string }
+  /** The outcome of a call of a tool that the caller runs itself. */
+  | {
+      readonly type: 'tool_result'
+      readonly call_id: string
+      readonly result: JsonValue
+      /** Default false. */
+      readonly is_error?: boolean
+    }
+
+/** The models that can be asked for. */
+export interface ModelList {
+  /** `id` is what a start names. */
+  readonly models: readonly { readonly id: string; readonly owned_by: string }[]
+  /** Providers that could not tell what they have, and why. */
+  readonly errors: readonly { readonly provider: string; readonly message: string }[]
 }
 
-/** Where to read from, and how. */
-/** Where a reading of events begins. */
+/** From where, and how, the events of one run are read. */
 export interface EventsOptions extends CallOptions {
   /** Default: from the start. */
   readonly after?: Cursor
+  /** Default `fetch`. */
+  readonly transport?: Transport
+  /** A token to read this run, instead of the client's own. An `EventSource` sends it as a part of the address. */
+  readonly accessToken?: string
+  /** Told what the connection says besides the records. */
+  readonly onNews?: (news: ConnectionNews) => void
+}
+
+/** How several runs are read. */
+export interface MultiplexOptions extends CallOptions {
+  /** Tell of all runs that begin and end, too. Default false. */
+  readonly watch?: boolean
+  /** Default `fetch`. */
+  readonly transport?: Transport
+  /** Called when the server answers. */
+  readonly onOpen?: () => void
 }
 
 /** Every method throws what the server answered as `RunletError`, and `network` when it cannot be reached. */
@@ -69,109 +90,109 @@ export interface HttpClient {
    * broke before. `follow` makes it last.
    */
   events(run: RunId, options?: EventsOptions): AsyncGenerator<Batch | Gap, void, undefined>
+  /** One connection to several runs, each from its own cursor. Returns and throws as `events`. `createHub` makes it last. */
+  multiplex(
+    places: ReadonlyMap<RunId, Cursor>,
+    options?: MultiplexOptions,
+  ): AsyncGenerator<readonly StreamRecord[], void, undefined>
   find(run: RunId, options?: CallOptions): Promise<RunHeader>
   /** Ends a run and resolves with how it ended. */
   cancel(run: RunId, options?: CallOptions & { readonly reason?: string }): Promise<RunHeader>
+  /** Hands a run that is at work a message, or a tool's result; resolves once its owner has it. */
+  send(run: RunId, message: RunMessage, options?: CallOptions): Promise<void>
   /** Newest first. */
   list(query?: ListQuery, options?: CallOptions): Promise<RunHeader[]>
+  models(options?: CallOptions): Promise<ModelList>
   /** Resolves if the server answers. Needs no token. */
   health(options?: CallOptions): Promise<void>
 }
 
-/** A run as it stands on the wire. */
-type WireHeader = Omit<RunHeader, 'cursor'> & { readonly cursor: string }
-
-/** A client of one server. It holds no connection of its own between calls. */
 /** A client of one server. It holds no connection open by itself, and needs no closing. */
 export function httpClient(options: HttpClientOptions): HttpClient {
-  const { token, fetch: send = fetch, silenceMs = 45_000, clock = systemClock } = options
-  const baseUrl = options.baseUrl.replace(/\/+$/, '')
-
-  async function call(path: string, { body, signal, headers }: Call = {}): Promise<Response> {
-    let response: Response
-    try {
-      response = await send(`${baseUrl}${path}`, {
-        method: body === undefined ? 'GET' : 'POST',
-        headers: {
-          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...headers,
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        // A server that sends the token somewhere else is not the one that it was meant for.
-        redirect: 'error',
-        ...(signal ? { signal } : {}),
-      })
-    } catch (cause) {
-      signal?.throwIfAborted()
-      throw unreachable(baseUrl, cause)
-    }
-    if (!response.ok) throw await refusalOf(response, baseUrl)
-    return response
-  }
-
-  async function json<T>(path: string, request?: Call): Promise<T> {
-    const response = await call(path, request)
-    try {
-      // A Runlet server's own answer: it is trusted to have its shape, as its token is.
-      return (await response.json()) as T
-    } catch (cause) {
-      throw unreachable(baseUrl, cause)
-    }
-  }
+  const http = httpCaller(options)
+  const { baseUrl } = http
+  const { call, json } = http
+  /** An `EventSource` hears only what it was told to listen to, and this server says more. */
+  let deaf = false
 
   return {
-    start: (body, { signal } = {}) =>
-      json('/v1/runs', { body, headers: { prefer: 'respond-async' }, ...(signal ? { signal } : {}) }),
-    async *events(run, { after, signal } = {}) {
-      const stop = new AbortController()
-      const onAbort = () => stop.abort(signal?.reason)
-      if (signal?.aborted) onAbort()
-      signal?.addEventListener('abort', onAbort, { once: true })
-      try {
-        const place = after && after.seq > 0 ? `?after=${spelled(after)}` : ''
-        const response = await call(`/v1/runs/${encodeURIComponent(run)}/events${place}`, {
-          headers: { accept: 'text/event-stream' },
-          signal: stop.signal,
-        })
-        // 204: the run is over, and there is nothing behind the cursor.
-        if (response.status === 204) return
-        yield* eventRecords(response, { run, baseUrl, stop, silenceMs, clock })
-      } finally {
-        signal?.removeEventListener('abort', onAbort)
-        stop.abort()
+    start: (body, { signal } = {}) => json('/v1/runs', { body, headers: { prefer: 'respond-async' }, signal }),
+    async *events(run, { after, signal, transport = 'fetch', accessToken, onNews = () => {} } = {}) {
+      const place = after && after.seq > 0 ? `?after=${spelled(after)}` : ''
+      const frames = openFrames(http, `${pathOf(run)}/events${place}`, {
+        signal,
+        transport: deaf ? 'fetch' : transport,
+        accessToken,
+        names: frameNames,
+        audible: false,
+        onOpen: (head) => onNews({ type: 'open', head }),
+      })
+      let seq = after?.seq ?? 0
+      for await (const records of streamRecords(frames, baseUrl, run)) {
+        for (const record of records) {
+          if (record.type === 'lag') onNews(record)
+          if (record.type === 'gap') {
+            seq = record.to
+            yield record
+          }
+          if (record.type !== 'batch') continue
+          if (record.batch.first > seq + 1 && transport === 'event-source' && !deaf) {
+            deaf = true
+            throw unheard()
+          }
+          seq = record.batch.last
+          yield record.batch
+        }
       }
     },
-    find: async (run, { signal } = {}) =>
-      headerOf(await json<WireHeader>(`/v1/runs/${encodeURIComponent(run)}`, signal ? { signal } : {})),
+    multiplex: (places, { watch = false, signal, transport = 'fetch', onOpen = () => {} } = {}) => {
+      const query = new URLSearchParams([...places].map(([run, cursor]) => ['run', `${run}${atCursor(cursor)}`]))
+      if (watch) query.set('watch', '1')
+      const how = { signal, transport, names: frameNames, audible: true, onOpen }
+      return streamRecords(openFrames(http, `/v1/events?${query.toString()}`, how), baseUrl)
+    },
+    find: async (run, { signal } = {}) => headerOf(await json<WireHeader>(pathOf(run), { signal })),
     cancel: async (run, { signal, reason } = {}) =>
       headerOf(
-        await json<WireHeader>(`/v1/runs/${encodeURIComponent(run)}/cancel`, {
+        await json<WireHeader>(`${pathOf(run)}/cancel`, {
           body: reason === undefined ? {} : { reason },
-          ...(signal ? { signal } : {}),
+          signal,
         }),
       ),
+    async send(run, message, { signal } = {}) {
+      const body = message.type === 'tool_result' ? { is_error: false, ...message } : message
+      const answer = await call(`${pathOf(run)}/input`, { body, signal })
+      await answer.body?.cancel()
+    },
     async list(query = {}, { signal } = {}) {
-      const asked = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]))
-      const { runs } = await json<{ runs: WireHeader[] }>(`/v1/runs?${asked.toString()}`, signal ? { signal } : {})
+      const asked = new URLSearchParams()
+      for (const [name, value] of Object.entries(query))
+        asked.set(name === 'before_run' ? 'before' : name, String(value))
+      const { runs } = await json<{ runs: WireHeader[] }>(`/v1/runs?${asked.toString()}`, { signal })
       return runs.map(headerOf)
     },
+    async models({ signal } = {}) {
+      const { data, errors } = await json<{ data: ModelList['models']; errors: ModelList['errors'] }>('/v1/models', {
+        signal,
+      })
+      return { models: data, errors }
+    },
     async health({ signal } = {}) {
-      const { body } = await call('/healthz', signal ? { signal } : {})
+      const { body } = await call('/healthz', { signal })
       await body?.cancel()
     },
   }
 }
 
-interface Call extends CallOptions {
-  readonly body?: object
-  readonly headers?: Readonly<Record<string, string>>
-}
+const pathOf = (run: RunId) => `/v1/runs/${encodeURIComponent(run)}`
 
 /** A cursor whose epoch is not known goes without one. */
 const spelled = (cursor: Cursor) => (cursor.epoch === ANY_EPOCH ? String(cursor.seq) : formatCursor(cursor))
 
-function headerOf({ cursor, ...header }: WireHeader & { output_text?: string; message?: object }): RunHeader {
-  const { output_text: _text, message: _message, ...rest } = header
-  return { ...rest, cursor: parseCursor(cursor) }
-}
+const atCursor = (cursor: Cursor) => (cursor.seq === 0 ? '' : `@${spelled(cursor)}`)
+
+const unheard = () =>
+  new RunletError('network', {
+    reason: 'events_missing',
+    message: 'this server has events that an EventSource did not hear; fetch does',
+  })

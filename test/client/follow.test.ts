@@ -4,27 +4,9 @@ import type { FollowEnding, FollowOptions, OpenEvents } from '../../src/client/f
 import { Batch } from '../../src/core/batch.ts'
 import { formatCursor } from '../../src/core/cursor.ts'
 import { RunletError } from '../../src/core/error.ts'
-import type { Entry, RunEvent } from '../../src/core/event.ts'
 import type { Gap } from '../../src/core/log.ts'
 import { fakeClock } from '../../src/testing/fake-clock.ts'
-
-const finish: RunEvent = {
-  type: 'finish',
-  usage: { input_tokens: 1, output_tokens: 1, total_tokens: 2, accuracy: 'exact' },
-  finish_reason: 'stop',
-}
-
-/** Entries `first` to `last` of a run of ten, the tenth of which ends it. */
-function batch(first: number, last: number, epoch = 1): Batch {
-  const entries = Array.from({ length: last - first + 1 }, (_, i): Entry => {
-    const seq = first + i
-    return { seq, ts: seq, event: seq === 10 ? finish : { type: 'text.delta', step: 1, text: String(seq) } }
-  })
-  return Batch.of('run', epoch, entries)
-}
-
-const gap = (from: number, to: number): Gap => ({ type: 'gap', run: 'run', from, to, reason: 'corrupt' })
-const broken = () => new RunletError('network', { message: 'broken' })
+import { batch, broken, finish, gap } from './runs.ts'
 
 /** What one connection does: gives records, throws an error, or ends as the server ends a run that is over. */
 type Connection = (Batch | Gap | Error)[]
@@ -81,7 +63,7 @@ const cases: [name: string, connections: Connection[], seen: (number | string)[]
   ['events that did not arrive', [[batch(1, 4), batch(6, 10)], [batch(5, 10)]], all, ['0-0', '1-4']],
   [
     'another owner of the run',
-    [[batch(1, 4), broken()], [batch(5, 6, 2), broken()], [batch(7, 10, 2)]],
+    [[batch(1, 4), broken()], [batch(5, 6, { epoch: 2 }), broken()], [batch(7, 10, { epoch: 2 })]],
     all,
     ['0-0', '1-4', '2-6'],
   ],

@@ -132,3 +132,15 @@ test('a run that keeps everything keeps its past in few batches, each of one epo
   ).toEqual([])
   for (let seq = 1; seq <= 1000; seq++) expect(live.find(seq)!.first <= seq && live.find(seq)!.last >= seq).toBe(true)
 })
+
+test('what is joined stays small enough to be handed over at once', () => {
+  const live = new LiveRun('run-1', 0, Infinity)
+  for (const size of [1, 400, 1, 1, 400, 400, 1, 1, 1, 400]) {
+    for (let n = 0; n < 20; n++) live.publish(batchAfter(live.last, size))
+  }
+  const one = batchAfter(0, 400).lines.length
+  expect(Math.max(...live.batches.map(({ lines }) => lines.length))).toBeLessThan(one + 2_000)
+  expect(live.batches.flatMap(({ entries }) => entries.map(({ seq }) => seq))).toEqual(
+    Array.from({ length: live.last }, (_, i) => i + 1),
+  )
+})

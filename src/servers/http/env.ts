@@ -73,6 +73,8 @@ export interface Route {
   readonly path: string
   /** Answers without a token. */
   readonly open?: boolean
+  /** A whole page that links of other sites may lead to. */
+  readonly linked?: boolean
   /** Also for those who may read only the run that the path names. */
   readonly readers?: boolean
   /** Takes a token that can only read also as `access_token` in its URL: an `EventSource` can send no headers. */

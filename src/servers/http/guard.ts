@@ -48,8 +48,10 @@ export function guard(options: GuardOptions): MiddlewareHandler<HttpEnv> {
     c.header('Cross-Origin-Resource-Policy', 'same-origin')
     if (origin === undefined) {
       // Browsers leave `Origin` away on images, frames and links. What is no browser does not send this header.
-      if (site !== undefined && site !== 'none' && site !== 'same-origin')
+      const foreign = site !== undefined && site !== 'none' && site !== 'same-origin'
+      if (foreign && !(isLink(c) && routeOf(c, table).route?.linked)) {
         throw originRefused(`a page of another site (${site.slice(0, 20)})`)
+      }
     } else if (!own && !listed.has(origin)) {
       throw originRefused(`the page at ${JSON.stringify(origin.slice(0, 100))}`)
     } else {
@@ -95,6 +97,10 @@ const EXPOSED =
 
 /** Whoever may call may send what headers it likes: the clients of other services, which call us too, have their own. */
 const allowed = (asked = '') => (/^[\w-]{1,40}(?:, ?[\w-]{1,40}){0,30}$/.test(asked) ? asked : ALLOWED)
+
+/** Whether a person follows a link to a whole page: nothing of it reaches the page where the link was. */
+const isLink = (c: Context<HttpEnv>) =>
+  c.req.method === 'GET' && c.req.header('sec-fetch-mode') === 'navigate' && c.req.header('sec-fetch-dest') === 'document'
 
 /** By what name and how a browser called us. What only a proxy can know is believed only where there is said to be one. */
 function calledAs(c: Context<HttpEnv>, host: string, { behindProxy, hosts }: GuardOptions): Called {

@@ -41,6 +41,7 @@ export const showPage: Route = {
   method: 'GET',
   path: '/',
   open: true,
+  linked: true,
   doc: {
     summary: 'Show the page',
     answers: {

@@ -155,6 +155,19 @@ describe('a page that may not call, on every route', () => {
     })
   }
 
+  test('a link on another site leads to the page alone, as a whole page and by a GET', async () => {
+    const followed = { 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document' }
+    for (const call of calls) {
+      const page = call.method === 'GET' && call.path === '/'
+      // There is no page in this server; what counts is that the guard has let it through.
+      expect([call.path, await status(call, followed)]).toEqual([call.path, page ? 404 : 403])
+    }
+    const root = { method: 'GET', path: '/' } as const
+    expect(await status(root, { ...followed, 'Sec-Fetch-Dest': 'iframe' })).toBe(403)
+    expect(await status(root, { ...followed, 'Sec-Fetch-Mode': 'no-cors' })).toBe(403)
+    expect(await status(root, { ...followed, Origin: 'https://evil.example' })).toBe(403)
+  })
+
   test('a listed page and our own may call, from wherever the browser says that they come', async () => {
     for (const Origin of [ORIGIN, `http://127.0.0.1:${port}`]) {
       for (const site of [undefined, 'cross-site', 'same-origin']) {
