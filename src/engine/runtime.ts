@@ -284,8 +284,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       await Promise.allSettled(beginning)
       await live.close(waitMs)
     },
-    async close(options) {
-      await runtime.drain(options)
+    async close(how) {
+      await runtime.drain(how)
       stopListening()
       await log.close()
     },

@@ -17,8 +17,9 @@ export interface Waiter {
  */
 const LATEST_BATCHES = 4
 
-/** A log that keeps everything joins so many condensed batches into one: most runs come a token at a time. */
+/** A log that keeps everything joins condensed batches, up to so many of so many characters: most runs come a token at a time. */
 const JOINED_BATCHES = 64
+const JOINED_CHARS = 16 << 10
 
 /**
  * The growing end of one run: its latest batches, and those who wait for more. It hands out what it has and forgets
@@ -42,6 +43,7 @@ export class LiveRun {
   #oldest = 0
   /** Index of the oldest batch that is not joined with others. */
   #loose = 0
+  #looseChars = 0
   readonly #waiting = new Set<Waiter>()
 
   constructor(run: RunId, last: number, maxChars: number) {
@@ -142,6 +144,7 @@ export class LiveRun {
     this.#tail = []
     this.#oldest = 0
     this.#loose = 0
+    this.#looseChars = 0
     this.#chars = 0
   }
 
@@ -156,18 +159,19 @@ export class LiveRun {
   /** What is no longer among the latest is kept in less space. */
   #condense(): void {
     const tail = this.#tail
-    const end = tail.length - LATEST_BATCHES
-    if (end <= 0) return
-    tail[end - 1]?.condense()
+    const next = tail.length - LATEST_BATCHES - 1
+    const batch = tail[next]
+    if (!batch) return
+    batch.condense()
     if (this.#maxChars !== Infinity) return
+    this.#looseChars += batch.lines.length
     const from = this.#loose
-    const { epoch } = tail[from]!
-    // A batch has one epoch.
-    const turn = tail[end - 1]!.epoch !== epoch
-    if (end - from < JOINED_BATCHES && !turn) return
-    const to = turn ? end - 1 : end
-    if (to - from > 1) tail.splice(from, to - from, Batch.joined(tail.slice(from, to) as Batch[]))
-    this.#loose = from + 1
+    // What is joined has one epoch, and is no larger than what a store would give at once.
+    const whole = this.#looseChars > JOINED_CHARS || next + 1 - from >= JOINED_BATCHES
+    if (!whole && batch.epoch === tail[from]!.epoch) return
+    if (next - from > 1) tail.splice(from, next - from, Batch.joined(tail.slice(from, next) as Batch[]))
+    this.#loose = next === from ? from + 1 : tail.indexOf(batch, from)
+    this.#looseChars = next === from ? 0 : batch.lines.length
   }
 
   #forget(): void {
