@@ -100,7 +100,9 @@ const allowed = (asked = '') => (/^[\w-]{1,40}(?:, ?[\w-]{1,40}){0,30}$/.test(as
 
 /** Whether a person follows a link to a whole page: nothing of it reaches the page where the link was. */
 const isLink = (c: Context<HttpEnv>) =>
-  c.req.method === 'GET' && c.req.header('sec-fetch-mode') === 'navigate' && c.req.header('sec-fetch-dest') === 'document'
+  c.req.method === 'GET' &&
+  c.req.header('sec-fetch-mode') === 'navigate' &&
+  c.req.header('sec-fetch-dest') === 'document'
 
 /** By what name and how a browser called us. What only a proxy can know is believed only where there is said to be one. */
 function calledAs(c: Context<HttpEnv>, host: string, { behindProxy, hosts }: GuardOptions): Called {
