@@ -27,7 +27,7 @@ export type { HttpServer, HttpServerOptions, Listening } from './servers/http/se
 export { createStreams, ndjson, sendNdjson, sendSse, sse } from './servers/http/handlers/streams.ts'
 export type { Streams } from './servers/http/handlers/streams.ts'
 export type { NdjsonOptions, SseOptions, StreamsOptions } from './servers/http/handlers/options.ts'
-export type { OverflowPolicy } from './servers/http/overflow.ts'
+export type { OverflowPolicy } from './servers/http/streams/overflow.ts'
 export type { HandlerOptions, PrepareRequest, RunHandler } from './servers/http/handlers/run-handler.ts'
 export { readStartRequest } from './servers/http/handlers/run-handler.ts'
 export { nodeHandler } from './servers/http/handlers/node.ts'

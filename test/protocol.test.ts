@@ -10,8 +10,8 @@ import { gai } from '../src/formats/gai.ts'
 import { openaiChat } from '../src/formats/openai-chat.ts'
 import { formats } from '../src/formats/index.ts'
 import { routes } from '../src/servers/http/routes.ts'
-import { inputSchema } from '../src/servers/http/input-body.ts'
-import { startSchema } from '../src/servers/http/start-body.ts'
+import { inputSchema } from '../src/servers/http/runs/input-body.ts'
+import { startSchema } from '../src/servers/http/runs/start-body.ts'
 
 const page = readFileSync(new URL('../PROTOCOL.md', import.meta.url), 'utf8')
 

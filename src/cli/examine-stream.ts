@@ -5,7 +5,7 @@
  */
 import { RunletError, toRunletError } from '../core/error.ts'
 import { refusalOf, unreachable } from '../client/http-errors.ts'
-import { tokenFile } from '../servers/http/token.ts'
+import { tokenFile } from '../servers/http/auth/token.ts'
 import { sse } from '../wire/sse.ts'
 import { findDaemon } from './daemon.ts'
 import type { Finding } from './doctor.ts'

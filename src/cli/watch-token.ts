@@ -1,6 +1,6 @@
 import { unwatchFile, watchFile } from 'node:fs'
 import type { Diagnostic } from '../engine/runtime.ts'
-import { tokenFile } from '../servers/http/token.ts'
+import { tokenFile } from '../servers/http/auth/token.ts'
 
 /** How often the file is looked at. Milliseconds. */
 const LOOK_MS = 500

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync, rmSync, chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createToken } from '../../src/servers/http/token.ts'
+import { createToken } from '../../src/servers/http/auth/token.ts'
 import { runlet, scratchHome, startDaemon, type Daemon } from '../system/daemon.ts'
 
 const home = scratchHome()

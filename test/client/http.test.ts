@@ -9,7 +9,7 @@ import type { Runtime } from '../../src/engine/runtime.ts'
 import { createRuntime } from '../../src/engine/runtime.ts'
 import { memoryLog } from '../../src/logs/memory.ts'
 import { createHttpServer } from '../../src/servers/http/server.ts'
-import { createToken } from '../../src/servers/http/token.ts'
+import { createToken } from '../../src/servers/http/auth/token.ts'
 import { fakeClock } from '../../src/testing/fake-clock.ts'
 import { scriptedProvider } from '../../src/testing/scripted-provider.ts'
 

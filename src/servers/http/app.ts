@@ -4,9 +4,9 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { RunletError, toRunletError } from '../../core/error.ts'
 import { idSource } from '../../engine/id.ts'
 import type { HttpContext, HttpEnv, Route } from './env.ts'
-import { exchange } from './exchange.ts'
-import { guard, type GuardOptions } from './guard.ts'
-import { problem } from './problem.ts'
+import { exchange } from './requests/exchange.ts'
+import { guard, type GuardOptions } from './auth/guard.ts'
+import { problem } from './requests/problem.ts'
 
 /** Routes behind the guard. Whatever is thrown becomes problem details; nothing of an unexpected error is told. */
 export function createApp(

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Route } from './env.ts'
-import { readQuery } from './query.ts'
+import { readQuery } from './requests/query.ts'
 
 const choicesSchema = z.object({
   aliases: z.record(z.string(), z.string()).describe('Short names of models, each with the model that it stands for.'),

@@ -1,5 +1,5 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import { healthSchema } from './answers.ts'
+import { healthSchema } from './openapi/answers.ts'
 import type { Route } from './env.ts'
 
 /** Whether a server should be asked for more. */

@@ -1,6 +1,6 @@
 import { RunletError } from '../../core/error.ts'
 import type { Route } from './env.ts'
-import { readQuery } from './query.ts'
+import { readQuery } from './requests/query.ts'
 
 /** What a scrape is answered with. */
 export interface MetricsText {

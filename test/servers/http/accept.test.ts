@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { negotiate } from '../../../src/servers/http/accept.ts'
+import { negotiate } from '../../../src/servers/http/requests/accept.ts'
 
 const offers = { types: { 'text/event-stream': 'sse', 'application/x-ndjson': 'ndjson' }, fallback: 'any' }
 

@@ -1,6 +1,6 @@
 import type { CallOptions, ModelRequest } from '../../../src/core/provider.ts'
 import { describe, expect, test } from 'vitest'
-import { parseTraceparent } from '../../../src/servers/http/caller-ids.ts'
+import { parseTraceparent } from '../../../src/servers/http/runs/caller-ids.ts'
 import { lab, ended } from './lab.ts'
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c'

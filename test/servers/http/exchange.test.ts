@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { RunEvent } from '../../../src/core/event.ts'
-import type { Answered } from '../../../src/servers/http/exchange.ts'
+import type { Answered } from '../../../src/servers/http/requests/exchange.ts'
 import { routes } from '../../../src/servers/http/routes.ts'
 import { connect, MANY, mebibyte, settled } from './connected.ts'
 import { lab, runEnds, stepBegins, texts } from './lab.ts'

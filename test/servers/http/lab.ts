@@ -3,7 +3,7 @@ import type { Log } from '../../../src/core/log.ts'
 import { createRuntime, type Diagnostic, type Runtime } from '../../../src/engine/runtime.ts'
 import { memoryLog } from '../../../src/logs/memory.ts'
 import { createHttpServer, type HttpServer, type HttpServerOptions } from '../../../src/servers/http/server.ts'
-import { createToken } from '../../../src/servers/http/token.ts'
+import { createToken } from '../../../src/servers/http/auth/token.ts'
 import { fakeClock, type FakeClock } from '../../../src/testing/fake-clock.ts'
 import { says, scriptedProvider, type Script, type ScriptedProvider } from '../../../src/testing/scripted-provider.ts'
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import { createToken } from '../../../src/servers/http/token.ts'
+import { createToken } from '../../../src/servers/http/auth/token.ts'
 import { browser, codeOf, linkOf, pageFolder, refusal, type Browser } from './browser.ts'
 import { ended, lab, type Lab, type LabOptions } from './lab.ts'
 

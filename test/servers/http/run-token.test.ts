@@ -1,6 +1,6 @@
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { routes } from '../../../src/servers/http/routes.ts'
-import { createToken } from '../../../src/servers/http/token.ts'
+import { createToken } from '../../../src/servers/http/auth/token.ts'
 import { browser, linkOf, pageFolder, refusal } from './browser.ts'
 import { connect, settled, type Connected } from './connected.ts'
 import { lab, runEnds, stepBegins, texts, type Lab } from './lab.ts'

@@ -1,9 +1,9 @@
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { hostList } from '../../../src/servers/http/hosts.ts'
+import { hostList } from '../../../src/servers/http/auth/hosts.ts'
 import { routes } from '../../../src/servers/http/routes.ts'
 import { createHttpServer, type Listening } from '../../../src/servers/http/server.ts'
-import { createToken } from '../../../src/servers/http/token.ts'
+import { createToken } from '../../../src/servers/http/auth/token.ts'
 import { lab, stepBegins, type Lab } from './lab.ts'
 import { rawRequest } from './raw-reader.ts'
 

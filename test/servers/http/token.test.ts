@@ -2,7 +2,7 @@ import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { createToken, tokenCheck, tokenFile } from '../../../src/servers/http/token.ts'
+import { createToken, tokenCheck, tokenFile } from '../../../src/servers/http/auth/token.ts'
 
 let folder: string
 beforeEach(async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { utf8Faults } from '../../../src/servers/http/utf8-faults.ts'
+import { utf8Faults } from '../../../src/servers/http/runs/utf8-faults.ts'
 import { everySplit } from '../../../src/testing/every-split.ts'
 
 const bytes = (...parts: (string | number[])[]) => Buffer.concat(parts.map((part) => Buffer.from(part as string)))

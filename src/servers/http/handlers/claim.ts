@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { RunletError } from '../../../core/error.ts'
 import type { IdempotencyClaim } from '../../../core/log.ts'
-import { idempotencyKey } from '../idempotency.ts'
+import { idempotencyKey } from '../runs/idempotency.ts'
 
 export interface ClaimOptions {
   readonly scope: string

@@ -1,6 +1,6 @@
 import { isRunletError } from '../../../core/error.ts'
 import type { Framing } from '../../../core/format.ts'
-import { negotiate } from '../accept.ts'
+import { negotiate } from '../requests/accept.ts'
 
 const types = {
   'text/event-stream': 'sse',

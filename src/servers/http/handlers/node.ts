@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import { RunletError, toRunletError } from '../../../core/error.ts'
-import { problem } from '../problem.ts'
+import { problem } from '../requests/problem.ts'
 
 /**
  * For `node:http`, Express, Connect and Fastify's raw pair. A body that a parser of the framework has read already is

@@ -4,7 +4,7 @@ import type { Cursor } from '../../../core/cursor.ts'
 import { RunletError } from '../../../core/error.ts'
 import type { Format } from '../../../core/format.ts'
 import type { Diagnostic } from '../../../engine/runtime.ts'
-import type { OverflowPolicy } from '../overflow.ts'
+import type { OverflowPolicy } from '../streams/overflow.ts'
 
 /** What holds for all streams of a registry. */
 export interface StreamsOptions {

@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from '../../../core/json.ts'
 import type { ModelOptions } from '../../../core/provider.ts'
 import type { ToolSpec } from '../../../core/tool.ts'
 import type { StartRequest } from '../../../engine/request.ts'
-import { anyJson, anyObject, checked } from '../checked.ts'
+import { anyJson, anyObject, checked } from '../requests/checked.ts'
 import { conversationOf, messageSchema } from './messages.ts'
 import { invalid, shown, unsupported } from './refusals.ts'
 

@@ -1,5 +1,5 @@
-import type { RouteDoc } from '../doc.ts'
-import { runHeaders } from '../start-doc.ts'
+import type { RouteDoc } from '../openapi/doc.ts'
+import { runHeaders } from '../runs/start-doc.ts'
 import { chatSchema } from './body.ts'
 
 const head = {

@@ -1,9 +1,9 @@
 import { errorBody, RunletError, toRunletError } from '../../../core/error.ts'
 import { nearest } from '../../../core/near.ts'
 import type { ModelInfo } from '../../../core/provider.ts'
-import { modelsSchema } from '../answers.ts'
+import { modelsSchema } from '../openapi/answers.ts'
 import type { Route } from '../env.ts'
-import { readQuery } from '../query.ts'
+import { readQuery } from '../requests/query.ts'
 import { openaiProblem } from './problem.ts'
 
 /** `GET /v1/models`: as OpenAI's clients know it, and for each provider that could not tell, why. */

@@ -1,7 +1,7 @@
 import { errorBody, type ErrorCode, type RunletError } from '../../../core/error.ts'
 import type { RunId } from '../../../core/event.ts'
 import { openaiError } from '../../../formats/openai-chat/error.ts'
-import type { Problem } from '../problem.ts'
+import type { Problem } from '../requests/problem.ts'
 
 /** Where OpenAI answers with another status than we do; its clients tell errors apart by it. */
 const statuses: Partial<Record<ErrorCode, number>> = {
