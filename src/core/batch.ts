@@ -92,7 +92,6 @@ export class Batch {
     this.#lines = this.lines
     this.#condensed = true
     this.#entries = undefined
-    if (this.#encodings) this.#loose = new WeakRef(this.#encodings)
     this.#encodings = undefined
   }
 

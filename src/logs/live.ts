@@ -11,11 +11,14 @@ export interface Waiter {
   fail(error: RunletError): void
 }
 
-/**
- * So many batches are kept whatever their size, and as they are: readers that are serving the last one do not fall
- * behind for that. Older ones are condensed; a thousand runs at the pace of a model are mostly tails.
- */
+/** So many batches are kept whatever their size: readers that are serving the last one do not fall behind for that. */
 const LATEST_BATCHES = 4
+
+/**
+ * So many are kept as they are, with what was made of them; older ones are condensed. Readers that wait are handed the
+ * batch itself, and a thousand runs at the pace of a model are mostly tails.
+ */
+const WHOLE_BATCHES = 1
 
 /** A log that keeps everything joins condensed batches, up to so many of so many characters: most runs come a token at a time. */
 const JOINED_BATCHES = 64
@@ -156,10 +159,10 @@ export class LiveRun {
     for (const waiter of waiting) tell(waiter)
   }
 
-  /** What is no longer among the latest is kept in less space. */
+  /** What is not the latest is kept in less space. */
   #condense(): void {
     const tail = this.#tail
-    const next = tail.length - LATEST_BATCHES - 1
+    const next = tail.length - WHOLE_BATCHES - 1
     const batch = tail[next]
     if (!batch) return
     batch.condense()
