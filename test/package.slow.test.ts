@@ -36,23 +36,28 @@ afterAll(() => rmSync(user, { recursive: true, force: true }))
 describe('the package', () => {
   test('holds the build, its documents, and nothing else', () => {
     const built = /^dist\/(?:[a-z0-9]+(?:-[a-z0-9]+)*\/)*[a-z0-9]+(?:-[a-z0-9]+)*(?:\.js|\.d\.ts)$/
-    const others = files.filter((path) => !built.test(path) && !path.startsWith('dist/page/'))
+    const page = /^dist\/web\/(?:index\.html|assets\/[\w.-]+\.(?:js|css|svg))$/
+    const others = files.filter((path) => !built.test(path) && !page.test(path))
     expect(others.toSorted()).toEqual([
       'CHANGELOG.md',
       'LICENSE',
       'PROTOCOL.md',
       'README.md',
-      ...others.filter((path) => path.startsWith('docs/')).toSorted(),
+      ...others.filter((path) => /^(?:docs|examples)\//.test(path)).toSorted(),
       'package.json',
     ])
   })
 
   test('holds nothing that has no source any more; if it does, remove dist and build again', () => {
-    const modules = files.filter((path) => /^dist\/(?!page\/).*\.js$/.test(path))
+    const modules = files.filter((path) => /^dist\/(?!web\/).*\.js$/.test(path))
     const source = (path: string) => join(repo, path.replace(/^dist\//, 'src/').replace(/\.js$/, '.ts'))
     expect(modules.filter((path) => !existsSync(source(path)))).toEqual([])
     expect(modules.filter((path) => !files.includes(path.replace(/\.js$/, '.d.ts')))).toEqual([])
     expect(modules.length).toBeGreaterThan(50)
+  })
+
+  test('holds the page', () => {
+    expect(files).toContain('dist/web/index.html')
   })
 
   test('names every file that its manifest names', () => {
@@ -93,7 +98,7 @@ describe('whoever installs it', () => {
 
   test('can run the program of the README, as it stands there', async () => {
     const page = readFileSync(join(repo, 'README.md'), 'utf8')
-    const program = /^As a library[^\n]*\n\n```js\n(.*?)^```/ms.exec(page)![1]!
+    const program = /^Save it as `ask\.mjs`[^\n]*\n\n```js\n(.*?)^```/ms.exec(page)![1]!
     const sim = await createSim()
     try {
       // Only where the model is differs: the simulator answers for OpenAI.
