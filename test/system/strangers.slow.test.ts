@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { defaultHttpLimits } from '../../src/servers/http/limits.ts'
 import { scratchHome, startDaemon, type Daemon } from './daemon.ts'
 
 const COUNT = 10_000
@@ -19,6 +20,19 @@ afterAll(async () => {
 
 /** Bytes of memory that the daemon's process takes. */
 const memory = () => Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${daemon.pid}/status`, 'utf8'))?.[1]) * 1024
+
+/** Sockets that the daemon's process has open. */
+function sockets(): number {
+  const folder = `/proc/${daemon.pid}/fd`
+  return readdirSync(folder).filter((fd) => {
+    try {
+      return readlinkSync(join(folder, fd)).startsWith('socket:')
+    } catch {
+      // Closed since the folder was read.
+      return false
+    }
+  }).length
+}
 
 /** Has 10,000 connections opened that say `text` and no more. */
 function besiege(text: string): { readonly open: Promise<void>; isOpen(): boolean; end(): Promise<void> } {
@@ -66,7 +80,7 @@ const kinds: [name: string, text: (host: string) => string][] = [
 ]
 describe.skipIf(process.platform !== 'linux')('10,000 connections that show nothing', () => {
   for (const [name, text] of kinds) {
-    test(`and ${name} take no more than 64 MiB, and a client with the token is served among them`, async () => {
+    test(`and ${name} are cut down to a bound, and a client with the token is served among them`, async () => {
       const whole = await answer()
       const before = memory()
       const siege = besiege(text(new URL(daemon.url).host))
@@ -78,7 +92,9 @@ describe.skipIf(process.platform !== 'linux')('10,000 connections that show noth
           answers++
         } while (!siege.isOpen() || answers < 3)
         await siege.open
-        expect((memory() - before) / MIB).toBeLessThanOrEqual(64)
+        await expect.poll(sockets, { timeout: 20_000 }).toBeLessThanOrEqual(defaultHttpLimits.maxStrangers + 64)
+        // What it takes varies with the collector: 30 to 80 MiB. All 10,000 with their 8 KB would be far beyond it.
+        expect((memory() - before) / MIB).toBeLessThanOrEqual(128)
       } finally {
         await siege.end()
       }
