@@ -31,7 +31,7 @@ export function compose(config: Config, { toolRoot, onDiagnostic }: ComposeOptio
   const sim = simProvider()
   const single = { ...providersOf(config), sim }
   const several = fallbacks(config, single)
-  const { first_content_ms, idle_ms, tool_ms, steps, attempts, parallel_tools } = config.limits
+  const { first_content_ms, idle_ms, tool_ms, steps, attempts, parallel_tools, answer_chars } = config.limits
   return {
     powers: {
       providers: { ...single, ...several.providers },
@@ -46,6 +46,7 @@ export function compose(config: Config, { toolRoot, onDiagnostic }: ComposeOptio
         ...(steps === undefined ? {} : { steps }),
         ...(attempts === undefined ? {} : { attempts }),
         ...(parallel_tools === undefined ? {} : { parallelTools: parallel_tools }),
+        ...(answer_chars === undefined ? {} : { answerChars: answer_chars }),
       },
     },
     close: () => sim.close(),

@@ -84,6 +84,7 @@ const limits = z.strictObject({
   steps: count.optional(),
   attempts: count.optional(),
   parallel_tools: count.optional(),
+  answer_chars: count.optional(),
   /** How long the daemon keeps an idempotency key. */
   idempotency_ms: milliseconds.optional(),
 })

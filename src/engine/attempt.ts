@@ -44,6 +44,7 @@ export async function attempt(run: RunContext, step: number, progress: Progress)
   const request = { model: run.model, messages, tools, options: run.options }
   const calls: ToolCall[] = []
   let model: string | undefined
+  let chars = 0
 
   try {
     for await (const events of untilAborted(
@@ -54,6 +55,7 @@ export async function attempt(run: RunContext, step: number, progress: Progress)
       let done: Extract<ProviderEvent, { type: 'done' }> | undefined
       for (const event of events) {
         progress.shown ||= isContent(event)
+        if ('text' in event) chars += event.text.length
         if (event.type === 'start') model = event.model
         else if (event.type === 'done') done = event
         // Held until the provider's end: a call of an answer that is cut or broken is never made, so it is not told.
@@ -61,6 +63,7 @@ export async function attempt(run: RunContext, step: number, progress: Progress)
         else written.push(toRunEvent(event, step))
       }
       if (events.some(isContent)) stall.content()
+      if (chars > run.limits.answerChars) throw tooLong(run)
       if (done) {
         const reason = stopReason(done.reason, calls.length)
         const made = reason === 'tool_calls' ? calls : []
@@ -81,6 +84,15 @@ export async function attempt(run: RunContext, step: number, progress: Progress)
     reason: 'stream_eof_before_done',
     message: `${run.providerName} ended its stream before its own end mark; the answer is incomplete`,
     provider: run.providerName,
+  })
+}
+
+function tooLong({ providerName, limits }: RunContext): RunletError {
+  return new RunletError('network', {
+    reason: 'answer_too_long',
+    message: `${providerName} did not come to an end within ${limits.answerChars} characters; set max_tokens, or raise limits.answerChars if such an answer is wanted`,
+    provider: providerName,
+    temporary: false,
   })
 }
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts'
-import type { Durability, RunId } from '../core/event.ts'
+import type { RunId } from '../core/event.ts'
 import type { Message } from '../core/message.ts'
 import type { Caller, ModelOptions, Provider } from '../core/provider.ts'
 import type { ToolSpec } from '../core/tool.ts'
@@ -32,7 +32,8 @@ export interface RunContext {
   /** The conversation before this run's own messages. */
   readonly history: readonly Message[]
   readonly onInterrupt: 'fail' | 'restart'
-  readonly durability: Durability
+  /** What the log has of it outlives this process. */
+  readonly outlives: boolean
   readonly limits: Limits
   readonly clock: Clock
   readonly report: (diagnostic: Omit<Diagnostic, 'run_id'>) => void

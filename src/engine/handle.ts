@@ -3,6 +3,7 @@ import { RunletError, errorFromBody } from '../core/error.ts'
 import type { RunEvent, RunId } from '../core/event.ts'
 import { emptyView, fold, lastAnswer } from '../core/fold.ts'
 import type { Log, StoredRun } from '../core/log.ts'
+import { quoted } from '../core/quote.ts'
 import type { Run, Runtime } from './runtime.ts'
 import { storedView } from './session.ts'
 
@@ -49,7 +50,7 @@ export async function found(log: Log, run: RunId): Promise<StoredRun> {
 export const runUnknown = (run: RunId) =>
   new RunletError('not_found', {
     reason: 'run_unknown',
-    message: `there is no run "${run}" in this store; "runlet runs" lists those there are`,
+    message: `there is no run ${quoted(run)} in this store; "runlet runs" lists those there are`,
   })
 
 /** The text of a run as it comes, one piece per batch. Text that a reset may take back is held until its step ends. */

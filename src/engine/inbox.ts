@@ -2,6 +2,7 @@ import { RunletError } from '../core/error.ts'
 import type { TurnKind } from '../core/event.ts'
 import type { JsonValue } from '../core/json.ts'
 import type { ControlRequest } from '../core/log.ts'
+import { quoted } from '../core/quote.ts'
 
 /** A message that waits for its turn. */
 export interface WaitingMessage {
@@ -79,11 +80,7 @@ export function openInbox(run: string): Inbox {
       const { call_id, result, is_error } = request
       const call = calls.get(call_id)
       if (!call || call.result) {
-        throw refusal(
-          409,
-          'call_unknown',
-          `run ${run} does not wait for a result of ${JSON.stringify(call_id.slice(0, 80))}`,
-        )
+        throw refusal(409, 'call_unknown', `run ${run} does not wait for a result of ${quoted(call_id)}`)
       }
       call.result = { result, is_error }
       call.resolve?.(call.result)

@@ -14,6 +14,8 @@ export interface Limits {
   readonly steps: number
   /** Attempts at one step. Default 3. */
   readonly attempts: number
+  /** Text and reasoning of one step. Characters. Default 16 Mi: a model that never comes to an end is stopped. */
+  readonly answerChars: number
   /** Tool calls of one step that run at once. Default 8. */
   readonly parallelTools: number
 }
@@ -25,5 +27,6 @@ export const defaultLimits: Limits = {
   cancelMs: 5_000,
   steps: 8,
   attempts: 3,
+  answerChars: 16 << 20,
   parallelTools: 8,
 }

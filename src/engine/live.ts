@@ -70,7 +70,7 @@ export function liveRuns({ log, limits, clock, onDiagnostic, observe }: LiveRuns
       const order = orderCheck()
       for (const { event } of past) order.accept(event)
       const stop = new AbortController()
-      const { run_id, request_id, trace_id, durability } = start
+      const { run_id, request_id, trace_id } = start
       const span = {
         ...(parentSpanId === undefined ? {} : { parentSpanId }),
         ...(sampled === undefined ? {} : { sampled }),
@@ -84,7 +84,7 @@ export function liveRuns({ log, limits, clock, onDiagnostic, observe }: LiveRuns
       const ended = driveRun(
         {
           id: run_id,
-          durability,
+          outlives: log.levels[0] !== 'memory',
           journal: openJournal({ log, run: run_id, epoch, order, view, onAppended: observe && tell }),
           signal: stop.signal,
           limits,

@@ -3,6 +3,7 @@ import type { StartEvent } from '../core/event.ts'
 import type { NewRun, RunRequest } from '../core/log.ts'
 import type { Message, ToolMessage, UserMessage } from '../core/message.ts'
 import type { Caller, ModelOptions, Provider } from '../core/provider.ts'
+import { quoted } from '../core/quote.ts'
 import type { ToolSpec } from '../core/tool.ts'
 import { openInbox, type Inbox } from './inbox.ts'
 import type { StartRequest } from './request.ts'
@@ -169,7 +170,7 @@ function resolveModel(
     const also = Object.keys(aliases).length > 0 ? `; aliases: ${list(Object.keys(aliases))}` : ''
     throw new RunletError('not_found', {
       reason: 'model_unknown',
-      message: `"${full}" names no model here; write provider/model with one of these providers: ${list(known)}${also}`,
+      message: `${quoted(full)} names no model here; write provider/model with one of these providers: ${list(known)}${also}`,
     })
   }
   return { providerName, provider: providers[providerName]!, model: full.slice(slash + 1) }
@@ -185,7 +186,7 @@ function allowedTools(
     if (!tool) {
       throw new RunletError('invalid_request', {
         reason: 'tool_unknown',
-        message: `there is no tool "${name}"; available: ${list([...tools.keys()])}`,
+        message: `there is no tool ${quoted(name)}; available: ${list([...tools.keys()])}`,
       })
     }
     allowed.set(name, tool)

@@ -51,7 +51,7 @@ const beginning: RunPlace = { turn: 1, step: 1, opening: [] }
 function isHandedOver(run: RunContext): boolean {
   const stop: unknown = run.signal.reason
   if (!run.signal.aborted || !(stop instanceof Stop) || stop.cause !== 'shutdown') return false
-  if (run.onInterrupt !== 'restart' || run.durability === 'memory') return false
+  if (run.onInterrupt !== 'restart' || !run.outlives) return false
   run.report({
     level: 'info',
     code: 'handed_over',

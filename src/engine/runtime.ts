@@ -175,6 +175,16 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     }
   })
 
+  /** One that failed is no reason for every start to fail. */
+  async function attended<T>(recovery: Promise<T>): Promise<T> {
+    try {
+      return await recovery
+    } catch (error) {
+      recovered = undefined
+      throw error
+    }
+  }
+
   async function restart(orphan: Orphan): Promise<boolean> {
     const prepared = await prepareRestart(orphan, options, tools, newId)
     const { start } = orphan.past.view
@@ -230,7 +240,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const runtime: Runtime = {
     async start(request) {
       if (closing) throw closed()
-      await (recovered ??= recover())
+      await (recovered ??= attended(recover()))
       const session = request.sessionId
       if (session === undefined) return begin(request)
       // The start under way may be of the very same request, which is then to be joined.
@@ -276,7 +286,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       ),
     recover: () => {
       const adopted = recover()
-      recovered ??= adopted
+      recovered ??= attended(adopted)
       return adopted
     },
     async drain({ waitMs = 0 } = {}) {

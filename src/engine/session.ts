@@ -4,6 +4,7 @@ import type { RunId } from '../core/event.ts'
 import { emptyView, fold, type RunView } from '../core/fold.ts'
 import type { Log } from '../core/log.ts'
 import type { Message, SystemMessage, ToolMessage } from '../core/message.ts'
+import { quoted } from '../core/quote.ts'
 
 /** What the next run of a session needs to know of the ones before. */
 export interface SessionPast {
@@ -36,7 +37,7 @@ export async function sessionPast(
   if (!last) {
     throw new RunletError('not_found', {
       reason: 'session_unknown',
-      message: `there is no session "${sessionId}" in this store; leave the session out to begin a new one`,
+      message: `there is no session ${quoted(sessionId)} in this store; leave the session out to begin a new one`,
     })
   }
   const live = headers.find(({ status }) => status === 'running')

@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { RunletError, isRunletError } from '../core/error.ts'
 import type { RunEvent } from '../core/event.ts'
 import type { JsonObject, JsonValue } from '../core/json.ts'
+import { quoted } from '../core/quote.ts'
 import type { Tool, ToolSpec } from '../core/tool.ts'
 import type { Inbox } from './inbox.ts'
 import type { RunContext } from './context.ts'
@@ -37,9 +38,10 @@ function checkNames(tools: readonly ToolSpec[]): void {
 }
 
 /**
- * Tools that the caller runs itself: where the run waits for their results, each as one that does so; else none, and
- * their schemas, which only the model reads, may be of any dialect. Throws `invalid_request` with reason `bad_tool`, also
- * for a name that one of ours has.
+ * Tools that the caller runs itself: where the run waits for their results, each as one that does so; else none. Their
+ * schemas are for the model alone, and may be of any dialect: a stranger's pattern, run over what a model wrote, could
+ * hold the whole process up, so the caller judges its arguments itself. Throws `invalid_request` with reason `bad_tool`,
+ * also for a name that one of ours has.
  */
 export function callerTools(
   specs: readonly ToolSpec[],
@@ -54,16 +56,12 @@ export function callerTools(
   }
   checkNames(specs)
   if (!waits) return new Map()
-  return callableTools(
-    specs.map((spec) => ({
-      ...spec,
-      async run(_, { callId, signal }) {
-        const { result, is_error } = await inbox.result(callId, signal)
-        if (is_error) throw new Error(typeof result === 'string' ? result : JSON.stringify(result))
-        return result
-      },
-    })),
-  )
+  const run: Tool['run'] = async (_, { callId, signal }) => {
+    const { result, is_error } = await inbox.result(callId, signal)
+    if (is_error) throw new Error(typeof result === 'string' ? result : JSON.stringify(result))
+    return result
+  }
+  return new Map(specs.map((spec) => [spec.name, { tool: { ...spec, run }, mistakes: () => undefined }]))
 }
 
 function inputCheck(tool: Tool): CallableTool['mistakes'] {
@@ -82,7 +80,7 @@ function inputCheck(tool: Tool): CallableTool['mistakes'] {
 function badTool(name: string, why: string, cause?: unknown): RunletError {
   return new RunletError('invalid_request', {
     reason: 'bad_tool',
-    message: `tool "${name}" cannot be used: ${why}`,
+    message: `tool ${quoted(name)} cannot be used: ${why}`,
     cause,
   })
 }
@@ -144,7 +142,7 @@ async function execute(run: RunContext, step: number, call: ToolCall): Promise<O
   const callable = run.tools.get(call.name)
   if (!callable) {
     const known = [...run.tools.keys()].join(', ') || 'none'
-    return outcome(`there is no tool "${call.name}"; available: ${known}`, true)
+    return outcome(`there is no tool ${quoted(call.name)}; available: ${known}`, true)
   }
   const mistakes = callable.mistakes(call.input)
   if (mistakes) return outcome(`the arguments do not fit the tool's schema: ${mistakes}`, true)

@@ -214,6 +214,21 @@ describe("the caller's own tools", () => {
     expect(await cancelled.cancel()).toMatchObject({ status: 'cancelled' })
   })
 
+  test('their arguments are not judged here: a pattern of theirs could hold the process up', async () => {
+    const parameters = { type: 'object', properties: { s: { type: 'string', pattern: '^(a+)+$' } } } as const
+    const { runtime } = lab([calls(['theirs', { s: `${'a'.repeat(40)}!` }]), says('thanks')])
+    const run = await runtime.start({
+      prompt: 'x',
+      callerTools: [{ ...spec('theirs'), parameters }],
+      callerResults: 'answer',
+    })
+    for await (const record of run.read()) {
+      if (record.type === 'gap' || !record.entries.some(({ event }) => event.type === 'tool.call')) continue
+      await run.send({ type: 'answer', call_id: 'c1', result: 'fine', is_error: false })
+    }
+    expect(await run.header()).toMatchObject({ status: 'completed' })
+  })
+
   test('a name that one of ours has is refused', async () => {
     const { runtime } = lab([says('x')], { tools: [{ ...spec('both'), run: async () => null }] })
     const start = runtime.start({ prompt: 'x', tools: ['both'], callerTools: [spec('both')] })

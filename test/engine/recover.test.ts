@@ -154,6 +154,16 @@ describe('the runs of a process that died', () => {
   }
 })
 
+test('a recovery that failed is tried again by the next start', async () => {
+  const log = memoryLog()
+  let failing = true
+  const orphans = () => (failing ? Promise.reject(new Error('for now')) : log.orphans())
+  const { runtime } = runtimeOn({ ...log, orphans }, [says('yes')])
+  await expect(runtime.start({ prompt: 'x' })).rejects.toThrow('for now')
+  failing = false
+  expect(await (await runtime.start({ prompt: 'x' })).result()).toMatchObject({ parts: [{ text: 'yes' }] })
+})
+
 describe('a process that stops in good order', () => {
   const stores = testStores()
 

@@ -164,6 +164,36 @@ describe('a stall', () => {
   })
 })
 
+describe('an answer without an end', () => {
+  test('is stopped at a limit, with what it said', async () => {
+    const flood: ScriptLine[] = [begun, ...Array.from({ length: 50 }, () => part), 'hang']
+    const { runtime, provider } = lab([flood], { limits: { answerChars: 100 } })
+    const story = await storyOf(await runtime.start({ prompt: 'x', onInterrupt: 'restart' }))
+    expect(story.filter(({ type }) => type === 'text.delta')).toHaveLength(25)
+    expect(story.at(-1)).toMatchObject({ type: 'error', error: { code: 'network', reason: 'answer_too_long' } })
+    expect(provider.active).toBe(0)
+  })
+})
+
+test('a message quotes what a stranger sent only in part', async () => {
+  const { runtime } = lab([says('x')])
+  const long = `${'x'.repeat(1_000)}\r\n\0`
+  const messages = await Promise.all(
+    [
+      runtime.start({ prompt: 'x', model: long }),
+      runtime.start({ prompt: 'x', sessionId: long }),
+      runtime.start({ prompt: 'x', tools: [long] }),
+      runtime.start({ prompt: 'x', callerTools: [{ name: long, description: '', parameters: { type: 'object' } }] }),
+      runtime.find(long),
+    ].map((asked) => asked.then(String, (error: Error) => error.message)),
+  )
+  for (const message of messages) {
+    expect(message.length).toBeLessThan(300)
+    // oxlint-disable-next-line no-control-regex
+    expect(message).not.toMatch(/[\0-\x1f]/)
+  }
+})
+
 describe('closing', () => {
   test('ends what is going on with an error that says so, and takes nothing new', async () => {
     const { runtime, clock } = lab([[begun, part, 'hang']])
