@@ -171,21 +171,20 @@ export function statusAfter(event: TerminalEvent): Exclude<RunStatus, 'running'>
   return event.finish_reason === 'cancelled' ? 'cancelled' : 'completed'
 }
 
-/** The sum of what several steps used. `estimated` is contagious. */
+/** In the order on the wire. */
+const counts = ['input_tokens', 'output_tokens', 'total_tokens', 'reasoning_tokens', 'cached_tokens'] as const
+
+/** The sum of what several steps used. `estimated` is contagious. Its numbers are finite, whatever those of `a` and `b` are. */
 export function addUsage(a: Usage | undefined, b: Usage | undefined): Usage | undefined {
-  if (!a || !b) return a ?? b
-  const reasoning_tokens = sum(a.reasoning_tokens, b.reasoning_tokens)
-  const cached_tokens = sum(a.cached_tokens, b.cached_tokens)
-  return {
-    input_tokens: a.input_tokens + b.input_tokens,
-    output_tokens: a.output_tokens + b.output_tokens,
-    total_tokens: a.total_tokens + b.total_tokens,
-    ...(reasoning_tokens === undefined ? {} : { reasoning_tokens }),
-    ...(cached_tokens === undefined ? {} : { cached_tokens }),
-    accuracy: a.accuracy === 'exact' && b.accuracy === 'exact' ? 'exact' : 'estimated',
+  if (!a && !b) return undefined
+  const sums: Partial<Record<(typeof counts)[number], number>> = {}
+  for (const name of counts) {
+    if (a?.[name] === undefined && b?.[name] === undefined) continue
+    sums[name] = Math.min(tokens(a?.[name]) + tokens(b?.[name]), Number.MAX_SAFE_INTEGER)
   }
+  const accuracy = [a, b].some((usage) => usage?.accuracy === 'estimated') ? 'estimated' : 'exact'
+  return { ...(sums as Omit<Usage, 'accuracy'>), accuracy }
 }
 
-function sum(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined && b === undefined ? undefined : (a ?? 0) + (b ?? 0)
-}
+/** JSON knows neither NaN nor Infinity: a log would hold null instead. */
+const tokens = (count: number = 0): number => Math.max(0, count) || 0

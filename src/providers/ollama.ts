@@ -1,4 +1,5 @@
 import { isRunletError, RunletError } from '../core/error.ts'
+import { checkOptions } from '../core/options.ts'
 import type { CallOptions, ModelInfo, ModelRequest, Provider, ProviderEvent } from '../core/provider.ts'
 import { isRecord } from '../wire/json.ts'
 import { ollamaError } from './ollama/errors.ts'
@@ -22,7 +23,6 @@ export interface OllamaOptions {
 }
 
 const API = 'ollama'
-const MAX_ERROR_BODY = 64 << 10
 
 /** What comes before an answer when the server does not run. */
 const unreachable: ReadonlySet<string> = new Set([
@@ -34,6 +34,7 @@ const unreachable: ReadonlySet<string> = new Set([
 
 /** Ollama's own API. https://docs.ollama.com/api/chat */
 export function ollama(options: OllamaOptions = {}): Provider {
+  checkOptions('ollama', options, { host: true, apiKey: true, headers: true, connectMs: true })
   const { apiKey, connectMs, headers } = options
   const baseUrl = parseOllamaHost(options.host ?? process.env['OLLAMA_HOST'])
   const http = httpClient({
@@ -55,7 +56,7 @@ export function ollama(options: OllamaOptions = {}): Provider {
       throw isRunletError(error) && unreachable.has(error.reason) ? notRunning(baseUrl, error) : error
     }
     if (answer.status < 400) return answer
-    const words = await answer.text(MAX_ERROR_BODY)
+    const words = await answer.errorText()
     throw ollamaError(peer, { model, words: sentenceIn(words), status: answer.status, header: answer.header })
   }
 

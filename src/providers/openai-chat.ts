@@ -1,3 +1,5 @@
+import { RunletError } from '../core/error.ts'
+import { checkOptions } from '../core/options.ts'
 import type { CallOptions, ModelInfo, ModelRequest, Provider, ProviderEvent } from '../core/provider.ts'
 import { isRecord } from '../wire/json.ts'
 import { chatError, errorIn } from './openai-chat/errors.ts'
@@ -11,7 +13,10 @@ import type { Peer } from './shared/peer.ts'
 import { badFrame } from './shared/refusal.ts'
 
 export interface OpenaiChatOptions {
-  /** Sent as a bearer token, to the origin of `baseUrl` only. Leave it out for servers that ask for none. */
+  /**
+   * Sent as a bearer token, to the origin of `baseUrl` only. Leave it out for servers that ask for none; calls of
+   * api.openai.com without it fail with `unauthorized` (`key_missing`) before anything is sent.
+   */
   readonly apiKey?: string | undefined
   /** How messages call this server, before its address. Default: its address alone. */
   readonly name?: string | undefined
@@ -26,13 +31,19 @@ export interface OpenaiChatOptions {
 }
 
 const API = 'openai-chat'
-const MAX_ERROR_BODY = 64 << 10
+
+const known = { apiKey: true, name: true, baseUrl: true, headers: true, dialect: true, connectMs: true } as const
+const knownDialect = { maxTokensField: true, askUsage: true, reasoningBack: true, endMark: true } as const
 
 /**
  * OpenAI's Chat Completions, and everyone who speaks it: Azure, OpenRouter, Groq, Mistral, DeepSeek, xAI, vLLM,
  * llama.cpp, LM Studio. https://platform.openai.com/docs/api-reference/chat
+ *
+ * Throws `invalid_request` with reason `unknown_option`, `bad_base_url` or `bad_header`.
  */
 export function openaiChat(options: OpenaiChatOptions = {}): Provider {
+  checkOptions('openaiChat', options, known)
+  checkOptions('the dialect of openaiChat', options.dialect ?? {}, knownDialect)
   const { apiKey, headers, connectMs, name } = options
   const baseUrl = withVersion(options.baseUrl ?? 'https://api.openai.com/v1')
   const http = httpClient({
@@ -44,12 +55,15 @@ export function openaiChat(options: OpenaiChatOptions = {}): Provider {
     ...(connectMs === undefined ? {} : { connectMs }),
   })
   const { peer } = http
-  const dialect = { ...dialectOf(new URL(baseUrl).hostname), ...options.dialect }
+  const { hostname } = new URL(baseUrl)
+  const dialect = { ...dialectOf(hostname), ...options.dialect }
+  const needsKey = hostname === 'api.openai.com' && !apiKey && !authorizes(headers)
 
   async function* stream(
     request: ModelRequest,
     { signal, caller, onLimits }: CallOptions,
   ): AsyncGenerator<readonly ProviderEvent[], void, undefined> {
+    if (needsKey) throw keyMissing(hostname)
     const body = chatRequest(request, dialect)
     const answer = await http.send('/chat/completions', {
       body,
@@ -67,6 +81,7 @@ export function openaiChat(options: OpenaiChatOptions = {}): Provider {
   }
 
   async function models({ signal }: { readonly signal: AbortSignal }): Promise<ModelInfo[]> {
+    if (needsKey) throw keyMissing(hostname)
     const answer = await http.send('/models', { accept: 'application/json', signal })
     if (answer.status >= 400) throw await refusalOf(peer, answer)
     return modelsIn(peer, await answer.text(MAX_FRAME))
@@ -74,6 +89,16 @@ export function openaiChat(options: OpenaiChatOptions = {}): Provider {
 
   return { api: API, capabilities: ['tools', 'reasoning', 'usage'], stream, models }
 }
+
+const authorizes = (headers: Readonly<Record<string, string>> = {}) =>
+  Object.keys(headers).some((name) => name.toLowerCase() === 'authorization')
+
+const keyMissing = (hostname: string) =>
+  new RunletError('unauthorized', {
+    reason: 'key_missing',
+    message: `${API} needs a key for ${hostname}: set apiKey`,
+    provider: API,
+  })
 
 /** `local (127.0.0.1:8080)`; the client of it refuses what is no URL. */
 const nameAt = (name: string, baseUrl: string) => (URL.canParse(baseUrl) ? `${name} (${new URL(baseUrl).host})` : name)
@@ -83,7 +108,7 @@ function withVersion(baseUrl: string): string {
 }
 
 async function refusalOf(peer: Peer, answer: HttpAnswer, model?: string) {
-  const words = await answer.text(MAX_ERROR_BODY)
+  const words = await answer.errorText()
   let json: unknown
   try {
     json = JSON.parse(words)

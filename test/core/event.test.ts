@@ -52,6 +52,24 @@ describe('the sum of usage', () => {
         accuracy: 'exact',
       },
     ],
+    [
+      'is finite, whatever the counts are',
+      { ...exact, input_tokens: Number.NaN, output_tokens: Infinity, reasoning_tokens: -Infinity },
+      { ...exact, total_tokens: Number.MAX_SAFE_INTEGER },
+      {
+        input_tokens: 1,
+        output_tokens: Number.MAX_SAFE_INTEGER,
+        total_tokens: Number.MAX_SAFE_INTEGER,
+        reasoning_tokens: 0,
+        accuracy: 'exact',
+      },
+    ],
+    [
+      'with nothing is finite, too',
+      undefined,
+      { ...guess, input_tokens: Number.NaN, output_tokens: Infinity },
+      { input_tokens: 0, output_tokens: Number.MAX_SAFE_INTEGER, total_tokens: 30, accuracy: 'estimated' },
+    ],
   ]
   for (const [name, a, b, sum] of cases) test(name, () => expect(addUsage(a, b)).toStrictEqual(sum))
 })

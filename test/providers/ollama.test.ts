@@ -181,6 +181,40 @@ test('ollama: arguments that are no object, or too deep to be stored, are an err
   }
 })
 
+test('ollama: a name that is too long for a tool, or none, ends the answer before it is shown', () => {
+  const call = (name?: string) => {
+    const tool_calls = [{ function: { name, arguments: {} } }]
+    const lines = [{ model: 'm', message: { content: '', tool_calls } }, { done: true }]
+    return decodeAll(decoder(), [Buffer.from(lines.map((line) => JSON.stringify(line)).join('\n'))])
+  }
+  expect(call('f'.repeat(256)).out.map(({ type }) => type)).toEqual(['start', 'tool_call_delta', 'tool_call', 'done'])
+  for (const bad of ['f'.repeat(257), '', undefined]) {
+    const { out, fault } = call(bad)
+    expect(out.map(({ type }) => type)).toEqual(['start'])
+    expect(fault).toMatchObject({ code: 'internal', reason: 'bad_tool_call', provider: 'ollama' })
+  }
+})
+
+const MOST = Number.MAX_SAFE_INTEGER
+const counts: [said: string, used: object | undefined][] = [
+  ['"prompt_eval_count":1e999,"eval_count":1e300', undefined],
+  ['"prompt_eval_count":-1,"eval_count":1.5', undefined],
+  [
+    '"prompt_eval_count":3,"eval_count":1e999,"prompt_eval_cached_count":1e999',
+    { input_tokens: 3, output_tokens: 0, total_tokens: 3, accuracy: 'estimated' },
+  ],
+  [
+    `"prompt_eval_count":${MOST},"eval_count":${MOST}`,
+    { input_tokens: MOST, output_tokens: MOST, total_tokens: MOST, accuracy: 'exact' },
+  ],
+]
+for (const [said, used] of counts) {
+  test(`ollama: a last line with ${said} counts what can be counted`, () => {
+    const { out } = decodeAll(decoder(), [Buffer.from(`{"done":true,${said}}`)])
+    expect(out.at(-1)).toEqual({ type: 'done', reason: 'stop', ...(used ? { usage: used } : {}) })
+  })
+}
+
 test('ollama: an id that the conversation has already is replaced', () => {
   const history = [
     { role: 'assistant', parts: [{ type: 'tool_call', call_id: 'call_0', name: 'f', input: {} }] },

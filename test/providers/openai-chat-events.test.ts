@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { ProviderEvent } from '../../src/core/provider.ts'
-import { chatStream } from '../../src/providers/openai-chat/parse.ts'
+import { chatBody, chatStream } from '../../src/providers/openai-chat/parse.ts'
 import type { ChatDialect } from '../../src/providers/openai-chat/request.ts'
 import { callIds } from '../../src/providers/shared/call-ids.ts'
 import { decodeAll, type Decoded } from '../../src/testing/every-split.ts'
@@ -124,6 +124,66 @@ test('openai-chat: arguments that are too deep to be stored, a call without a na
   expect(reasonOf(call({ index: 0, id: 'a', function: { arguments: '{}' } }))).toBe('bad_tool_call')
   const many = Array.from({ length: 129 }, (_, index) => ({ index, id: `c${index}`, function: { name: 'f' } }))
   expect(reasonOf(from([says({ tool_calls: many })]))).toBe('bad_tool_call')
+})
+
+test('openai-chat: a name that is too long for a tool ends the answer before it is shown', () => {
+  const call = (length: number) =>
+    from([
+      says({ tool_calls: [{ index: 0, id: 'a', function: { name: 'f'.repeat(length), arguments: '{}' } }] }),
+      says({}, 'tool_calls'),
+      '[DONE]',
+    ])
+  expect(call(256).out.map(({ type }) => type)).toEqual(['start', 'tool_call_delta', 'tool_call', 'done'])
+  const { out, fault } = call(257)
+  expect(out.map(({ type }) => type)).toEqual(['start'])
+  expect(fault).toMatchObject({ code: 'internal', reason: 'bad_tool_call', provider: 'openai-chat' })
+})
+
+test('openai-chat: arguments that come as an object are bounded too', () => {
+  const deep = `${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`
+  const chunk = `{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":${deep}}}]}}]}`
+  expect(reasonOf(from([chunk]))).toBe('bad_tool_arguments')
+})
+
+const MOST = Number.MAX_SAFE_INTEGER
+const oddCounts: [said: string, used: object | undefined][] = [
+  ['{"prompt_tokens":1e999,"completion_tokens":1e300}', undefined],
+  ['{"prompt_tokens":-1,"completion_tokens":1.5}', undefined],
+  ['{"prompt_tokens":"1","completion_tokens":null}', undefined],
+  [
+    '{"prompt_tokens":1e999,"completion_tokens":2,"total_tokens":1e999}',
+    { input_tokens: 0, output_tokens: 2, total_tokens: 2, accuracy: 'estimated' },
+  ],
+  [
+    `{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3.5,"prompt_tokens_details":{"cached_tokens":1e999},"completion_tokens_details":{"reasoning_tokens":1e20}}`,
+    { input_tokens: 1, output_tokens: 2, total_tokens: 3, accuracy: 'exact' },
+  ],
+  [
+    `{"prompt_tokens":${MOST},"completion_tokens":${MOST}}`,
+    { input_tokens: MOST, output_tokens: MOST, total_tokens: MOST, accuracy: 'exact' },
+  ],
+]
+for (const [said, used] of oddCounts) {
+  test(`openai-chat: a usage of ${said} counts what can be counted`, () => {
+    const { out } = from([says({}, 'stop'), `{"choices":[],"usage":${said}}`, '[DONE]'])
+    expect(out.at(-1)).toEqual({ type: 'done', reason: 'stop', ...(used ? { usage: used } : {}) })
+  })
+}
+
+test('openai-chat: a whole body that is too long is final', () => {
+  const body = chatBody({ peer, model: 'm', ids: callIds([]) })
+  const chunk = Buffer.alloc(1 << 20, ' ')
+  const { fault } = decodeAll(
+    body,
+    Array.from({ length: 17 }, () => chunk),
+  )
+  expect(fault).toMatchObject({ code: 'network', reason: 'answer_too_long', temporary: false })
+})
+
+test('openai-chat: a citation has the places that are places', () => {
+  const cited = '{"type":"url_citation","url_citation":{"url":"http://a","start_index":1e999,"end_index":7}}'
+  const { out } = from([`{"choices":[{"index":0,"delta":{"annotations":[${cited}]}}]}`])
+  expect(out.slice(1)).toEqual([{ type: 'citations', citations: [{ uri: 'http://a', end: 7 }] }])
 })
 
 test('openai-chat: an index that no call can have does not count', () => {

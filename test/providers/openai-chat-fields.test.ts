@@ -79,12 +79,33 @@ describe('openai-chat: fields that have no event', () => {
     ])
   })
 
-  test('of another choice, or nested too deeply, are not taken', () => {
+  test('of another choice are not taken', () => {
     expect(fieldsIn(from([{ ...head, choices: [{ index: 1, delta: { refusal: 'x' } }] }]))).toEqual([])
-    let deep: unknown = 1
-    for (let i = 0; i < 70; i++) deep = [deep]
-    expect(fieldsIn(from([{ ...choice({ content: 'a' }), moderation: deep }]))).toEqual([])
   })
+
+  let deep: unknown = 1
+  for (let i = 0; i < 70; i++) deep = [deep]
+  const many = Array.from({ length: 100_001 }, () => 0)
+  for (const [what, value] of [
+    ['nested too deeply', deep],
+    ['with too many members', many],
+  ] as const) {
+    test(`${what} are left out, and cost neither the answer nor their neighbours`, () => {
+      const details = { content: 'a', reasoning_details: value, refusal: 'b' }
+      const more = { logprobs: value, stop_reason: value, native_finish_reason: 'end', finish_reason: 'stop' }
+      expect(from([{ ...choice(details, more), moderation: value, provider: 'p' }])).toEqual([
+        { type: 'start', model: 'm' },
+        { type: 'text', text: 'a' },
+        { type: 'safety', category: 'refusal', action: 'block' },
+        { type: 'text', text: 'b' },
+        {
+          type: 'fields',
+          fields: { provider: 'p', choices: [{ index: 0, delta: { refusal: 'b' }, native_finish_reason: 'end' }] },
+        },
+        { type: 'done', reason: 'content_filter' },
+      ])
+    })
+  }
 
   const recorded = ['openai-chat', 'openai-compat'].flatMap(sharedFixtures)
   test.skipIf(recorded.length === 0)('of recorded answers are those that clients read', () => {

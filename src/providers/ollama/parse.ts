@@ -6,8 +6,9 @@ import { pipe, type Decoder } from '../../wire/decode.ts'
 import { boundedJson, isRecord, parseJsonObject, type JsonRecord } from '../../wire/json.ts'
 import { ndjsonDecoder } from '../../wire/ndjson.ts'
 import { ollamaError } from './errors.ts'
-import { badCall } from '../shared/bad-call.ts'
+import { badCall, checkedName } from '../shared/bad-call.ts'
 import type { CallIds } from '../shared/call-ids.ts'
+import { countOf, sumOf } from '../shared/count.ts'
 import { blaming, MAX_FRAME } from '../shared/events.ts'
 import type { Peer } from '../shared/peer.ts'
 import { cutOff } from '../shared/refusal.ts'
@@ -49,8 +50,8 @@ function ollamaLines({ peer, model, ids, warnings = [] }: OllamaAnswerOptions): 
   function addCall(call: unknown, out: ProviderEvent[]): void {
     const body = isRecord(call) ? call['function'] : undefined
     if (!isRecord(call) || !isRecord(body)) return
-    const { name, index } = body
-    if (typeof name !== 'string' || name === '') throw badCall(peer, 'bad_tool_call', 'a tool call without a name')
+    const { index } = body
+    const name = checkedName(peer, body['name'])
     const input = inputOf(peer, body['arguments'])
     const call_id = ids.take(typeof call['id'] === 'string' ? call['id'] : '')
     out.push({ type: 'tool_call_delta', call_id, name, json: JSON.stringify(input) })
@@ -126,14 +127,14 @@ function inputOf(peer: Peer, value: unknown): JsonObject {
 
 /** Counts are missing where the prompt was cached (old servers) or the model is remote. */
 function usageOf(line: JsonRecord): Usage | undefined {
-  const input = count(line['prompt_eval_count'])
-  const output = count(line['eval_count'])
+  const input = countOf(line['prompt_eval_count'])
+  const output = countOf(line['eval_count'])
   if (input === undefined && output === undefined) return undefined
-  const cached = count(line['prompt_eval_cached_count'])
+  const cached = countOf(line['prompt_eval_cached_count'])
   return {
     input_tokens: input ?? 0,
     output_tokens: output ?? 0,
-    total_tokens: (input ?? 0) + (output ?? 0),
+    total_tokens: sumOf(input ?? 0, output ?? 0),
     ...(cached === undefined ? {} : { cached_tokens: cached }),
     accuracy: input === undefined || output === undefined ? 'estimated' : 'exact',
   }
@@ -158,6 +159,3 @@ function statusIn(line: JsonRecord): number | undefined {
     (value): value is number => typeof value === 'number' && value >= 400 && value < 600,
   )
 }
-
-const count = (value: unknown): number | undefined =>
-  typeof value === 'number' && Number.isFinite(value) && value >= 0 ? Math.round(value) : undefined

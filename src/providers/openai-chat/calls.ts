@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../core/json.ts'
 import type { ProviderEvent } from '../../core/provider.ts'
-import { isRecord, parseJsonObject } from '../../wire/json.ts'
-import { badCall } from '../shared/bad-call.ts'
+import { boundedJson, isRecord, parseJsonObject } from '../../wire/json.ts'
+import { badCall, checkedName } from '../shared/bad-call.ts'
 import type { CallIds } from '../shared/call-ids.ts'
 import { MAX_FRAME } from '../shared/events.ts'
 import type { Peer } from '../shared/peer.ts'
@@ -76,8 +76,8 @@ export function toolCalls(peer: Peer, ids: CallIds): ToolCalls {
       const call = callOf(isIndex(index) ? index : undefined, id)
       if (call.theirId === '') call.theirId = id
       if (!isRecord(body)) return
-      call.name = textIn(body['name']) || call.name
-      const piece = argumentsIn(body['arguments'])
+      if (textIn(body['name']) !== '') call.name = checkedName(peer, body['name'])
+      const piece = argumentsIn(peer, body['arguments'])
       size += piece.length
       if (size > MAX_FRAME) throw badCall(peer, 'bad_tool_arguments', 'tool arguments that do not end')
       call.json += piece
@@ -90,10 +90,12 @@ export function toolCalls(peer: Peer, ids: CallIds): ToolCalls {
     close(out) {
       const closed = calls
         .toSorted((a, b) => a.index - b.index)
-        .map(({ callId: call_id, name, json }): ProviderEvent => {
-          if (name === '') throw badCall(peer, 'bad_tool_call', 'a tool call without a name')
-          return { type: 'tool_call', call_id, name, input: inputOf(peer, json) }
-        })
+        .map(({ callId: call_id, name, json }): ProviderEvent => ({
+          type: 'tool_call',
+          call_id,
+          name: checkedName(peer, name),
+          input: inputOf(peer, json),
+        }))
       out.push(...closed)
     },
   }
@@ -105,14 +107,24 @@ function inputOf(peer: Peer, json: string): JsonObject {
   try {
     return parseJsonObject(json, { maxBytes: MAX_FRAME })
   } catch (error) {
-    throw badCall(peer, 'bad_tool_arguments', 'tool arguments that are not a JSON object', error)
+    throw notAnObject(peer, error)
   }
 }
+
+const notAnObject = (peer: Peer, cause: unknown) =>
+  badCall(peer, 'bad_tool_arguments', 'tool arguments that are not a JSON object', cause)
 
 const isIndex = (value: unknown): value is number =>
   Number.isInteger(value) && Number(value) >= 0 && Number(value) < 4096
 
 const textIn = (value: unknown): string => (typeof value === 'string' ? value : '')
 
-/** Some servers send the object itself. */
-const argumentsIn = (value: unknown): string => (isRecord(value) ? JSON.stringify(value) : textIn(value))
+/** Some servers send the object itself, which may be nested deeper than can be written down. */
+function argumentsIn(peer: Peer, value: unknown): string {
+  if (!isRecord(value)) return textIn(value)
+  try {
+    return JSON.stringify(boundedJson(value))
+  } catch (error) {
+    throw notAnObject(peer, error)
+  }
+}

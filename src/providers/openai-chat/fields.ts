@@ -1,7 +1,10 @@
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import { boundedJson, isRecord, type JsonRecord } from '../../wire/json.ts'
 
-/** Finds, in the chunks of one answer, the fields that have no event of their own and that clients of the API read. */
+/**
+ * Finds, in the chunks of one answer, the fields that have no event of their own and that clients of the API read. What
+ * is nested too deeply or has too many members to be stored is left out: no answer is worth less without it.
+ */
 export interface FieldKeeper {
   /** What is to be kept of a chunk, in the shape of a chunk; undefined if there is nothing, or nothing else than before. */
   take(chunk: JsonRecord): JsonObject | undefined
@@ -34,12 +37,12 @@ export function fieldKeeper(): FieldKeeper {
   function changed(from: JsonRecord, names: readonly string[]): JsonObject {
     const found: Record<string, JsonValue> = {}
     for (const name of names) {
-      const value = from[name]
-      if (isEmpty(value)) continue
-      const text = JSON.stringify(boundedJson(value))
+      const value = storable(from[name])
+      if (value === undefined) continue
+      const text = JSON.stringify(value)
       if (told.get(name) === text) continue
       told.set(name, text)
-      found[name] = value as JsonValue
+      found[name] = value
     }
     return found
   }
@@ -59,12 +62,27 @@ export function fieldKeeper(): FieldKeeper {
 }
 
 function piecesOf({ logprobs, delta }: JsonRecord): JsonObject {
-  const said = isRecord(delta) ? pieces.filter((name) => !isEmpty(delta[name])) : []
-  return {
-    ...(said.length > 0
-      ? { delta: Object.fromEntries(said.map((name) => [name, boundedJson((delta as JsonRecord)[name])])) }
-      : {}),
-    ...(isEmpty(logprobs) ? {} : { logprobs: boundedJson(logprobs) }),
+  const said = isRecord(delta) ? kept(delta, pieces) : {}
+  return { ...(Object.keys(said).length > 0 ? { delta: said } : {}), ...kept({ logprobs }, ['logprobs']) }
+}
+
+/** The members of `from` of these names that can be stored. */
+function kept(from: JsonRecord, names: readonly string[]): JsonObject {
+  const found: Record<string, JsonValue> = {}
+  for (const name of names) {
+    const value = storable(from[name])
+    if (value !== undefined) found[name] = value
+  }
+  return found
+}
+
+/** The value, if there is something in it and it can be stored. */
+function storable(value: unknown): JsonValue | undefined {
+  if (isEmpty(value)) return undefined
+  try {
+    return boundedJson(value)
+  } catch {
+    return undefined
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Citation } from '../../core/event.ts'
 import type { ProviderEvent } from '../../core/provider.ts'
 import { isRecord, type JsonRecord } from '../../wire/json.ts'
+import { countOf } from '../shared/count.ts'
 
 export type SafetyEvent = Extract<ProviderEvent, { type: 'safety' }>
 
@@ -24,13 +25,15 @@ export function annotationsOf(annotations: unknown): readonly Citation[] {
   return annotations.flatMap((annotation) => {
     const cited = isRecord(annotation) ? annotation['url_citation'] : undefined
     if (!isRecord(cited) || typeof cited['url'] !== 'string') return []
-    const { url, title, start_index: start, end_index: end } = cited
+    const { url, title } = cited
+    const start = countOf(cited['start_index'])
+    const end = countOf(cited['end_index'])
     return [
       {
         uri: url,
         ...(typeof title === 'string' && title !== '' ? { title } : {}),
-        ...(typeof start === 'number' ? { start } : {}),
-        ...(typeof end === 'number' ? { end } : {}),
+        ...(start === undefined ? {} : { start }),
+        ...(end === undefined ? {} : { end }),
       },
     ]
   })

@@ -1,5 +1,4 @@
 /** Chat Completions, from bytes to events. What a chunk means is in `answer.ts`. */
-import { RunletError } from '../../core/error.ts'
 import type { ProviderEvent } from '../../core/provider.ts'
 import { pipe, type Decoder } from '../../wire/decode.ts'
 import { isCutJson, isRecord } from '../../wire/json.ts'
@@ -9,7 +8,7 @@ import { chatAnswer, type ChatAnswer, type ChatAnswerOptions } from './answer.ts
 import { chatError, errorIn } from './errors.ts'
 import { blaming, MAX_FRAME } from '../shared/events.ts'
 import type { Peer } from '../shared/peer.ts'
-import { badFrame, cutOff } from '../shared/refusal.ts'
+import { answerTooLong, badFrame, cutOff } from '../shared/refusal.ts'
 
 /** An answer that comes as an event stream. */
 export function chatStream(options: ChatAnswerOptions): Decoder<ProviderEvent> {
@@ -30,11 +29,7 @@ export function chatBody(options: ChatAnswerOptions): Decoder<ProviderEvent> {
     push(chunk) {
       text += utf8.push(chunk)
       if (text.length <= MAX_FRAME) return
-      throw new RunletError('network', {
-        reason: 'answer_too_long',
-        message: `${peer.name} sent an answer longer than the ${MAX_FRAME} characters that are accepted`,
-        provider: peer.provider,
-      })
+      throw answerTooLong(peer, `an answer longer than the ${MAX_FRAME} characters that are accepted`)
     },
     end(out) {
       text += utf8.end()

@@ -1,5 +1,5 @@
 import { Agent, EnvHttpProxyAgent, request, type Dispatcher } from 'undici'
-import { RunletError } from '../../core/error.ts'
+import { isRunletError, RunletError } from '../../core/error.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { utf8Decoder } from '../../wire/utf8.ts'
 import { canInflate, inflated } from './inflate.ts'
@@ -46,9 +46,18 @@ export interface HttpAnswer {
   readonly bytes: AsyncIterable<Uint8Array>
   /** The whole body as text, or its first `maxBytes` if it is longer. */
   text(maxBytes: number): Promise<string>
+  /**
+   * What an answer that refuses says, as far as it comes within a size and a time: the status counts, also where the
+   * body hangs, breaks or cannot be read. Throws the signal's reason only.
+   */
+  errorText(): Promise<string>
   /** Lets go of the connection: closed at once, or, once the answer is over, kept for the next request. */
   close(options: { readonly over: boolean }): void
 }
+
+/** How much of what a refusal says is read, and how long it is waited for. */
+const ERROR_BYTES = 64 << 10
+const ERROR_MS = 2000
 
 /** How long, and for how many bytes, the end of an answer is waited for that is over by its meaning. */
 const LINGER_MS = 1000
@@ -143,11 +152,34 @@ function httpAnswer(
     }
     try {
       const raw: AsyncIterable<Uint8Array> = body.iterator({ destroyOnReturn: false })
-      yield* encoding === 'identity' ? raw : inflated(raw, encoding)
+      yield* encoding === 'identity' ? raw : inflated(raw, encoding, peer)
     } catch (error) {
       signal.throwIfAborted()
-      throw cutOff(peer, 'its end', error)
+      throw isRunletError(error) ? error : cutOff(peer, 'its end', error)
     }
+  }
+
+  /** The body as text, cut at `maxBytes`. However that ends, the connection is let go. */
+  async function* pieces(maxBytes: number): AsyncGenerator<string, void, undefined> {
+    const utf8 = utf8Decoder()
+    let left = maxBytes
+    let over = false
+    try {
+      for await (const chunk of bytes()) {
+        yield utf8.push(chunk.subarray(0, left))
+        left -= chunk.length
+        if (left <= 0) break
+      }
+      over = left > 0
+      yield utf8.end()
+    } finally {
+      close({ over })
+    }
+  }
+
+  function close({ over }: { readonly over: boolean }): void {
+    if (!over) body.destroy()
+    else linger(body)
   }
 
   return {
@@ -156,24 +188,23 @@ function httpAnswer(
     mediaType: (header('content-type') ?? '').split(';', 1)[0]!.trim().toLowerCase(),
     bytes: bytes(),
     async text(maxBytes) {
-      const utf8 = utf8Decoder()
-      let left = maxBytes
       let text = ''
+      for await (const piece of pieces(maxBytes)) text += piece
+      return text
+    },
+    async errorText() {
+      let text = ''
+      const timer = setTimeout(() => close({ over: false }), ERROR_MS)
       try {
-        for await (const chunk of bytes()) {
-          text += utf8.push(chunk.subarray(0, left))
-          left -= chunk.length
-          if (left <= 0) break
-        }
+        for await (const piece of pieces(ERROR_BYTES)) text += piece
+      } catch {
+        signal.throwIfAborted()
       } finally {
-        this.close({ over: left > 0 })
+        clearTimeout(timer)
       }
-      return text + utf8.end()
+      return text
     },
-    close({ over }) {
-      if (!over) body.destroy()
-      else linger(body)
-    },
+    close,
   }
 }
 

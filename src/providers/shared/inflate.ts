@@ -1,5 +1,7 @@
 import { pipeline, Readable, type Transform } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate, constants } from 'node:zlib'
+import type { Peer } from './peer.ts'
+import { answerTooLong } from './refusal.ts'
 
 export interface InflateLimits {
   /** Most bytes after inflation. Default 256 MiB. */
@@ -22,10 +24,14 @@ export function canInflate(encoding: string): boolean {
   return encoding === 'identity' || Object.hasOwn(inflaters, encoding)
 }
 
-/** The bytes behind a content encoding. A stack of encodings is not accepted; a bomb is an error before it is memory. */
+/**
+ * The bytes behind a content encoding. A stack of encodings is not accepted; a bomb is `answer_too_long` before it is
+ * memory.
+ */
 export async function* inflated(
   chunks: AsyncIterable<Uint8Array>,
   encoding: string,
+  peer: Peer,
   { maxBytes = 256 << 20, maxRatio = 100 }: InflateLimits = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const inflater = inflaters[encoding]
@@ -44,7 +50,7 @@ export async function* inflated(
   for await (const chunk of out as AsyncIterable<Uint8Array>) {
     given += chunk.length
     if (given > maxBytes || (given > FREE_BYTES && given > taken * maxRatio)) {
-      throw new RangeError(`a compressed body of ${taken} bytes became more than ${given} bytes`)
+      throw answerTooLong(peer, `a compressed answer of which ${taken} bytes become more than ${given - chunk.length}`)
     }
     yield chunk
   }

@@ -62,6 +62,16 @@ export function badFrame(peer: Peer, frame: number, text: string, cause?: unknow
   })
 }
 
+/** More came than is accepted. `what` says what. Final: the same request would bring as much again. */
+export function answerTooLong(peer: Peer, what: string): RunletError {
+  return new RunletError('network', {
+    reason: 'answer_too_long',
+    message: `${peer.name} sent ${what}; the answer is incomplete. Ask for a shorter one, or look at what stands before the model`,
+    provider: peer.provider,
+    temporary: false,
+  })
+}
+
 /** The bytes are over, and the provider's end mark was not among them. */
 export function cutOff(peer: Peer, missing: string, cause?: unknown): RunletError {
   return new RunletError('network', {

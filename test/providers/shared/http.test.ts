@@ -3,6 +3,7 @@ import { connect, createServer as createSocketServer, type AddressInfo } from 'n
 import { inspect } from 'node:util'
 import { brotliCompressSync, createGzip, deflateSync, gzipSync } from 'node:zlib'
 import { afterEach, expect, test, vi } from 'vitest'
+import { ollama } from '../../../src/providers/ollama.ts'
 import { openaiChat } from '../../../src/providers/openai-chat.ts'
 import { httpClient, type HttpAnswer } from '../../../src/providers/shared/http.ts'
 import { loopback, type Loopback } from '../../../src/testing/loopback.ts'
@@ -84,7 +85,12 @@ test('http: a compressed bomb is an error before it is memory', async () => {
   const reading = (async () => {
     for await (const chunk of answer.bytes) read += chunk.length
   })()
-  await expect(reading).rejects.toMatchObject({ code: 'network' })
+  await expect(reading).rejects.toMatchObject({
+    code: 'network',
+    reason: 'answer_too_long',
+    temporary: false,
+    provider: 'test',
+  })
   expect(read).toBeLessThan(8 << 20)
 })
 
@@ -107,6 +113,61 @@ test('http: of a body without end as much is read as was asked for, and the conn
   await server.hungUp()
 })
 
+const providers = [
+  ['openai-chat', (baseUrl: string) => openaiChat({ baseUrl })],
+  ['ollama', (host: string) => ollama({ host })],
+] as const
+const request = { model: 'm', messages: [], tools: [], options: {} }
+const unauthorized = { code: 'unauthorized', temporary: false }
+
+for (const [name, make] of providers) {
+  const refused = (url: string, signal = never()) => {
+    const events = make(url).stream(request, { signal })[Symbol.asyncIterator]()
+    return events.next().catch((thrown: unknown) => thrown)
+  }
+
+  test(`http: a refusal whose body hangs or drips is what its status says, and is hung up on, from ${name}`, async () => {
+    const hanging = await served((_, response) => {
+      response.writeHead(401).write('{"error":')
+    })
+    const dripping = await served((_, response) => {
+      const drip = () => response.write(' ', () => response.destroyed || setTimeout(drip, 20))
+      response.writeHead(401)
+      drip()
+    })
+    const errors = await Promise.all([refused(hanging.url), refused(dripping.url)])
+    expect(errors).toMatchObject([{ ...unauthorized, cause: { message: '{"error":' } }, unauthorized])
+    await Promise.all([hanging.hungUp(), dripping.hungUp()])
+  })
+
+  test(`http: a refusal whose body breaks off or cannot be read is what its status says, from ${name}`, async () => {
+    const bomb = gzipSync(Buffer.alloc(64 << 20))
+    const bodies: Parameters<typeof loopback>[0][] = [
+      (_, response) => {
+        response.writeHead(401, { 'content-length': 99 }).write('{', () => response.destroy())
+      },
+      (_, response) => {
+        response.writeHead(401, { 'content-encoding': 'zstd' }).end('x')
+      },
+      (_, response) => {
+        response.writeHead(401, { 'content-encoding': 'gzip' }).end('x')
+      },
+      (_, response) => {
+        response.writeHead(401, { 'content-encoding': 'gzip' }).end(bomb)
+      },
+    ]
+    for (const body of bodies) expect(await refused((await served(body)).url)).toMatchObject(unauthorized)
+  })
+
+  test(`http: who stops while a refusal is read is not kept waiting, from ${name}`, async () => {
+    const stop = new AbortController()
+    const server = await served((_, response) => {
+      response.writeHead(401).write('{', () => setImmediate(() => stop.abort(new Error('enough'))))
+    })
+    expect(await refused(server.url, stop.signal)).toEqual(new Error('enough'))
+  })
+}
+
 test('http: a server that goes on talking behind its end mark is hung up on, and the answer is whole', async () => {
   const chunk = '{"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":"stop"}]}'
   let talked = 0
@@ -119,7 +180,6 @@ test('http: a server that goes on talking behind its end mark is hung up on, and
     }
     more()
   })
-  const request = { model: 'm', messages: [], tools: [], options: {} }
   const types: string[] = []
   for await (const events of openaiChat({ baseUrl: server.url }).stream(request, { signal: never() })) {
     types.push(...events.map(({ type }) => type))
