@@ -72,6 +72,7 @@ describe.skipIf(browserPath === undefined)('what the page offers', () => {
     await ask(page, { text: 'Go', model: 'lorem-100?end=3000&fail-first=1' })
     await lastIs(page, 'failed')
     expect(await page.locator('.failure code').allInnerTexts()).toEqual(['network', 'stream_eof_before_done'])
+    expect(await page.getByRole('button', { name: 'Ask again' }).count()).toBe(0)
     expect(await page.locator('.failure .hint').innerText()).toMatch(/^This may pass: the same request can succeed in/)
     await page.locator('.failure').getByRole('button', { name: 'Try again' }).click()
     await page.locator('article.run').nth(1).waitFor()
@@ -87,6 +88,9 @@ describe.skipIf(browserPath === undefined)('what the page offers', () => {
     await page.press('#message', 'Enter')
     await page.locator('.failure').waitFor()
     expect(await page.locator('.failure code').allInnerTexts()).toEqual(['not_found', 'model_unknown'])
+    expect(await page.locator('.failure .hint').innerText()).toBe(
+      'Correct the name in the model field, or choose one of those that the field offers.',
+    )
     expect(await page.inputValue('#message')).toBe('A long question')
     expect(await page.locator('article.run').count()).toBe(0)
     await page.close()
@@ -277,6 +281,7 @@ describe.skipIf(browserPath === undefined)('what the page offers', () => {
 
     await page.getByRole('button', { name: 'Sign out of this browser' }).click()
     await page.locator('.login').waitFor()
+    expect(await page.locator('.fault').innerText()).toBe('')
     await page.reload()
     await page.locator('.login').waitFor()
     await fresh.close()

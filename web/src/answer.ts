@@ -59,7 +59,8 @@ export function answer(): Answer {
     if (!step || !reasoning) return
     reasoning.body.finish()
     reasoning.element.classList.remove('live')
-    reasoning.summary.textContent = `Thought for ${duration(ts - reasoning.began)}`
+    const ms = ts - reasoning.began
+    reasoning.summary.textContent = ms > 0 ? `Thought for ${duration(ms)}` : 'Thought'
     step.reasoning = undefined
   }
 

@@ -6,7 +6,7 @@ import type { RunEvent } from '../../src/core/event.ts'
 import { announcer } from './announcer.ts'
 import type { Api } from './api.ts'
 import { coalesce } from './coalesce.ts'
-import { composer, type Draft } from './composer.ts'
+import { composer, type Draft, type Waiting } from './composer.ts'
 import { connectionSign } from './connection-sign.ts'
 import { conversation } from './conversation.ts'
 import { copying } from './copying.ts'
@@ -28,22 +28,24 @@ const LIST_EVERY_MS = 1_000
 export interface AppOptions {
   readonly api: Api
   readonly hub: Pick<Hub, 'follow' | 'watch'>
-  /** The session of the browser is over. */
+  /** The session of the browser is over, though nobody here ended it. */
   readonly onRefused: () => void
+  /** The user signed out. */
+  readonly onLeft: () => void
 }
 
 /** Builds the page and opens what its address names. */
-export function openApp({ api, hub, onRefused }: AppOptions): HTMLElement {
+export function openApp({ api, hub, onRefused, onLeft }: AppOptions): HTMLElement {
   const voice = announcer()
   const sign = connectionSign()
-  const look = inspector(() => write.focus())
+  const look = inspector((change) => page.keep(change))
   const list = runList((run) => {
     page.closeMenu()
     void open(run, 'push')
   })
   const write = composer({
     onSend: (draft) => void begin(draft),
-    onInput: (type, text) => void hand(type, text),
+    onInput: (message) => void hand(message),
     onStop: () => void stop(),
   })
   const talk = conversation({
@@ -74,10 +76,10 @@ export function openApp({ api, hub, onRefused }: AppOptions): HTMLElement {
     onNew: fresh,
     onTheme: () => voice.say(`Theme: ${switchTheme()}`),
     onHelp: () => help.showModal(),
-    onLeave: () => void api.logout().then(onRefused, (thrown: unknown) => talk.fail(thrown)),
+    onLeave: () => void api.logout().then(onLeft, (thrown: unknown) => talk.fail(thrown)),
   })
   const help = shortcuts([
-    { key: 'Escape', label: 'Stop the answer; close what is open', run: escape, always: true },
+    { key: 'Escape', label: 'Close what is open; stop the answer; leave the field', run: escape, always: true },
     { key: '/', label: 'To the message field', run: () => write.focus() },
     { key: 'n', label: 'New conversation', run: fresh },
     { key: 'j', label: 'Next conversation', run: () => go(1) },
@@ -99,12 +101,14 @@ export function openApp({ api, hub, onRefused }: AppOptions): HTMLElement {
   const root = h('div', { class: 'app', onclick: copy.onClick }, page.element, help, voice.element)
 
   /** Messages handed to the run that goes on, until it comes to them. */
-  let waiting: string[] = []
+  let waiting: Waiting[] = []
   let sending = false
+  let offered = false
 
   async function open(run: string | undefined, how: 'push' | 'replace'): Promise<void> {
     look.close()
     waiting = []
+    write.waiting(waiting)
     showPlace(run, how)
     page.toEnd()
     await talk.open(run)
@@ -139,15 +143,19 @@ export function openApp({ api, hub, onRefused }: AppOptions): HTMLElement {
     await begin({ ...write.choice(), text: prompt, model: `${header.provider}/${header.model}` })
   }
 
-  async function hand(type: 'steer' | 'follow_up', text: string): Promise<void> {
+  async function hand(message: Waiting): Promise<void> {
+    const { text } = message
     const run = talk.last
     if (!run) return
-    waiting = [...waiting, text]
+    // The run comes to all steers before the first follow-up.
+    const all = [...waiting, message]
+    waiting = [...all.filter(({ type }) => type === 'steer'), ...all.filter(({ type }) => type !== 'steer')]
     write.waiting(waiting)
     try {
-      await api.send(run.header.run_id, { type, text })
+      await api.send(run.header.run_id, message)
+      talk.recovered()
     } catch (thrown) {
-      came(text)
+      came(message)
       // It ended while this was written: then it is the next question.
       if (toRunletError(thrown).reason === 'no_active_run') await begin({ text, ...write.choice() })
       else {
@@ -157,8 +165,8 @@ export function openApp({ api, hub, onRefused }: AppOptions): HTMLElement {
     }
   }
 
-  function came(text: string): void {
-    const at = waiting.indexOf(text)
+  function came({ type, text }: Waiting): void {
+    const at = waiting.findIndex((one) => one.type === type && one.text === text)
     waiting = waiting.filter((_, i) => i !== at)
     write.waiting(waiting)
   }
@@ -176,7 +184,8 @@ export function openApp({ api, hub, onRefused }: AppOptions): HTMLElement {
   function escape(): void {
     if (document.querySelector('.menu-open')) page.closeMenu()
     else if (look.article) look.close()
-    else void stop()
+    else if (talk.last?.status === 'running') void stop()
+    else if (document.activeElement?.matches('input, textarea')) (document.activeElement as HTMLElement).blur()
   }
 
   function go(step: 1 | -1): void {
@@ -187,11 +196,13 @@ export function openApp({ api, hub, onRefused }: AppOptions): HTMLElement {
   function tell(event: RunEvent, article: RunArticle): void {
     if (article === look.article) look.update()
     if (article !== talk.last) return
-    if (event.type === 'turn.start' && event.message.role === 'user') came(event.message.content)
+    if (event.type === 'turn.start' && (event.kind === 'steer' || event.kind === 'follow_up')) {
+      came({ type: event.kind, text: event.message.content })
+    }
     // What was there before the page was is no news.
     if (article.element.dataset['connection'] === 'live') voice.event(event, article)
     if ((event.type === 'finish' || event.type === 'error') && waiting.length > 0) {
-      write.restore(waiting.join('\n\n'))
+      write.restore(waiting.map(({ text }) => text).join('\n\n'))
       waiting = []
       write.waiting(waiting)
     }
@@ -225,6 +236,7 @@ export function openApp({ api, hub, onRefused }: AppOptions): HTMLElement {
     try {
       // Oldest first, as they would have been told.
       news((await api.list({ limit: LISTED })).toReversed())
+      talk.recovered()
     } catch (thrown) {
       if (toRunletError(thrown).code === 'unauthorized') onRefused()
     }
@@ -233,6 +245,7 @@ export function openApp({ api, hub, onRefused }: AppOptions): HTMLElement {
   async function load(): Promise<void> {
     try {
       write.offer(await api.offer())
+      offered = true
     } catch (thrown) {
       talk.fail(thrown)
     }
@@ -241,8 +254,11 @@ export function openApp({ api, hub, onRefused }: AppOptions): HTMLElement {
   hub.watch((change) => {
     if (change.type === 'run') news([change.run])
     // Also after each connection that was made anew: what began or ended meanwhile is in the list.
-    else if (change.type === 'watching') catchUp()
-    else if (change.error.code === 'unauthorized') onRefused()
+    else if (change.type === 'watching') {
+      talk.recovered()
+      catchUp()
+      if (!offered) void load()
+    } else if (change.error.code === 'unauthorized') onRefused()
   })
   addEventListener('popstate', () => void open(placeOf(location.hash), 'replace'))
   changed()

@@ -7,6 +7,8 @@ const WIDTH = 640
 const HEIGHT = 132
 const LEFT = 46
 const BOTTOM = 18
+/** What came within this time came in one moment. Milliseconds. */
+const MOMENT_MS = 50
 
 /** Gaps over time, by their logarithm: 1 ms and 10 s both have something to say. `until` cuts the drawing off there. */
 export function gapChart(timing: Timing): HTMLElement {
@@ -28,7 +30,7 @@ export function gapChart(timing: Timing): HTMLElement {
     svg('path', { class: 'rule', d: `M${LEFT} ${y(level)}H${WIDTH}` }),
     svg('text', { x: LEFT - 6, y: y(level) + 3, 'text-anchor': 'end' }, duration(level)),
   ])
-  return figure('Silence before each word', summary(gaps), [
+  return figure('Silence before each word', summary(gaps, timing), [
     ...levels,
     svg('path', { class: 'ray', 'data-kind': 'reasoning', d: lines('reasoning').join('') }),
     svg('path', { class: 'ray', 'data-kind': 'text', d: lines('text').join('') }),
@@ -51,9 +53,10 @@ export function rateChart(timing: Timing): HTMLElement {
         `M${(LEFT + i * width + 1).toFixed(1)} ${HEIGHT - BOTTOM + 4}v${(-height).toFixed(1)}h${(width - 2).toFixed(1)}v${height.toFixed(1)}z`,
       ]
     })
-  return figure('Events per second', `at most ${Math.round(most)} per second`, [
+  const told = !atOnce(timing)
+  return figure('Events per second', told ? `at most ${Math.round(most)} per second` : '', [
     svg('path', { class: 'rule', d: `M${LEFT} 8H${WIDTH}M${LEFT} ${HEIGHT - BOTTOM + 4}H${WIDTH}` }),
-    svg('text', { x: LEFT - 6, y: 11, 'text-anchor': 'end' }, `${Math.round(most)}/s`),
+    ...(told ? [svg('text', { x: LEFT - 6, y: 11, 'text-anchor': 'end' }, `${Math.round(most)}/s`)] : []),
     svg('path', { class: 'area', 'data-kind': 'tool', d: bars('tool').join('') }),
     svg('path', { class: 'area', 'data-kind': 'reasoning', d: bars('reasoning').join('') }),
     svg('path', { class: 'area', 'data-kind': 'text', d: bars('text').join('') }),
@@ -73,14 +76,21 @@ const times = ({ length }: Timing): Node[] =>
     ),
   )
 
-function summary(gaps: readonly { readonly gap: number }[]): string {
-  return gaps.length === 0 ? 'nothing yet' : `longest ${duration(Math.max(...gaps.map(({ gap }) => gap)))}`
+function summary(gaps: readonly { readonly gap: number }[], { bursts, ended }: Timing): string {
+  if (gaps.length > 0) return `longest ${duration(gaps.reduce((most, { gap }) => Math.max(most, gap), 0))}`
+  if (!ended) return 'nothing yet'
+  return bursts.some(({ kind }) => kind !== 'tool') ? 'all words came at once' : 'no words came'
+}
+
+/** Whether so little time passed from the first delta to the last that a rate per second says nothing. */
+function atOnce({ bursts }: Timing): boolean {
+  return (bursts.at(-1)?.at ?? 0) - (bursts[0]?.at ?? 0) < MOMENT_MS
 }
 
 function figure(name: string, text: string, content: readonly Node[]): HTMLElement {
   const drawing = svg(
     'svg',
-    { viewBox: `0 0 ${WIDTH} ${HEIGHT + 4}`, role: 'img', 'aria-label': `${name}: ${text}` },
+    { viewBox: `0 0 ${WIDTH} ${HEIGHT + 4}`, role: 'img', 'aria-label': text === '' ? name : `${name}: ${text}` },
     ...content,
   )
   return h('figure', {}, h('figcaption', {}, name, h('span', {}, text)), drawing)

@@ -13,6 +13,12 @@ export interface Draft {
 /** `idle`: a message begins a run. `running`: it is handed to the run, or the run is stopped. */
 export type ComposerState = 'idle' | 'running' | 'sending'
 
+/** A message handed to a run that goes on. */
+export interface Waiting {
+  readonly type: 'steer' | 'follow_up'
+  readonly text: string
+}
+
 export interface Composer {
   readonly element: HTMLElement
   offer(offer: Offer): void
@@ -20,15 +26,15 @@ export interface Composer {
   focus(): void
   /** Puts a text back, unless another one stands there. */
   restore(text: string): void
-  /** Messages that the run has taken and not come to yet. */
-  waiting(messages: readonly string[]): void
+  /** Messages that the run has taken and not come to yet, in the order in which it will. */
+  waiting(messages: readonly Waiting[]): void
   /** What the next run would be asked for, besides its text. */
   choice(): Omit<Draft, 'text'>
 }
 
 export interface ComposerOptions {
   readonly onSend: (draft: Draft) => void
-  readonly onInput: (type: 'steer' | 'follow_up', text: string) => void
+  readonly onInput: (message: Waiting) => void
   readonly onStop: () => void
 }
 
@@ -68,7 +74,7 @@ export function composer({ onSend, onInput, onStop }: ComposerOptions): Composer
     icon('tune'),
     h('span', {}, 'Settings'),
   )
-  const waiting = h('ul', { class: 'waiting', hidden: true, 'aria-label': 'Waiting messages' })
+  const waiting = h('ol', { class: 'waiting', hidden: true, 'aria-label': 'Waiting messages' })
   const send = h(
     'button',
     { type: 'submit', class: 'send', title: 'Send (Enter)' },
@@ -128,8 +134,8 @@ export function composer({ onSend, onInput, onStop }: ComposerOptions): Composer
     onSend({ text: take(), ...choice() })
   }
 
-  function hand(type: 'steer' | 'follow_up'): void {
-    if (text.value.trim() !== '') onInput(type, take())
+  function hand(type: Waiting['type']): void {
+    if (text.value.trim() !== '') onInput({ type, text: take() })
   }
 
   function take(): string {
@@ -185,7 +191,17 @@ export function composer({ onSend, onInput, onStop }: ComposerOptions): Composer
     },
     waiting(messages) {
       waiting.hidden = messages.length === 0
-      waiting.replaceChildren(...messages.map((message) => h('li', { title: message }, message)))
+      waiting.replaceChildren(
+        ...messages.map(({ type, text: message }) =>
+          h(
+            'li',
+            { title: message, 'data-kind': type },
+            h('span', { class: 'kind' }, type === 'steer' ? 'next' : 'then'),
+            ' ',
+            message,
+          ),
+        ),
+      )
       waiting.setAttribute('aria-label', counted(messages.length, 'waiting message'))
     },
     choice,

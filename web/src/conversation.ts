@@ -21,6 +21,8 @@ export interface Conversation {
   add(header: RunHeader): void
   /** Puts what has gone wrong where the next answer would stand. */
   fail(thrown: unknown): void
+  /** The server is there again: what said that it is not goes. */
+  recovered(): void
 }
 
 export interface ConversationOptions {
@@ -140,6 +142,9 @@ export function conversation(options: ConversationOptions): Conversation {
       // A provider's refusal of its key is an event of the run; this one is about the page itself.
       if (error.code === 'unauthorized') options.onRefused()
       else element.append(failure(errorBody(error)))
+    },
+    recovered() {
+      for (const old of element.querySelectorAll(':scope > .failure[data-code=network]')) old.remove()
     },
   }
 }

@@ -7,6 +7,8 @@ export interface Frame {
   title(text: string, live: boolean): void
   /** Keeps the end in view while it grows, unless the reader went up. */
   toEnd(): void
+  /** Makes a change that gives the conversation another width, and keeps what is read in its place. */
+  keep(change: () => void): void
   closeMenu(): void
   toggleMenu(): void
 }
@@ -96,6 +98,13 @@ export function frame(parts: FrameParts): Frame {
     jump.hidden = true
     scroll.scrollTop = scroll.scrollHeight
   }
+  function keep(change: () => void): void {
+    const anchor = following ? undefined : lastInView(scroll)
+    const bottom = anchor ? ends(anchor) : 0
+    change()
+    if (following) toEnd()
+    else if (anchor) scroll.scrollTop += ends(anchor) - bottom
+  }
   const grown = new ResizeObserver(() => {
     if (following) scroll.scrollTop = scroll.scrollHeight
     else scrolled()
@@ -130,6 +139,7 @@ export function frame(parts: FrameParts): Frame {
       document.title = `${live ? '● ' : ''}${text} · Runlet`
     },
     toEnd,
+    keep,
     closeMenu,
     toggleMenu,
   }
@@ -141,6 +151,16 @@ const wave = () =>
     { viewBox: '0 0 32 32', class: 'wave', 'aria-hidden': 'true' },
     svg('path', { d: 'M5 14v4M11 9v14M17 5v22M23 11v10M28.500 14.500v3' }),
   )
+
+/** The block that ends nearest to the lower edge of what is in view: what stands just above the composer. */
+function lastInView(scroll: HTMLElement): Element | undefined {
+  const { bottom } = scroll.getBoundingClientRect()
+  const away = (block: Element) => Math.abs(ends(block) - bottom)
+  const blocks = [...scroll.querySelectorAll('.prose > *, .prose li, .said, .note, .failure, .tool, .ending')]
+  return blocks.toSorted((a, b) => away(a) - away(b))[0]
+}
+
+const ends = (block: Element): number => block.getBoundingClientRect().bottom
 
 function skip(event: Event): void {
   event.preventDefault()

@@ -19,7 +19,8 @@ export interface Inspector {
 /** A running run is drawn anew this often. Milliseconds. */
 const EVERY_MS = 500
 
-export function inspector(onClose: () => void): Inspector {
+/** `keep` makes a change of the layout, and keeps what is read in its place. */
+export function inspector(keep: (change: () => void) => void): Inspector {
   const body = h('div', { class: 'inspector-body' })
   const heading = h('h2', { id: 'inspector-name', tabindex: -1 }, 'Run')
   const element = h(
@@ -36,6 +37,8 @@ export function inspector(onClose: () => void): Inspector {
   const charts = h('div', { class: 'charts' })
   const events = h('div', {})
   let article: RunArticle | undefined
+  /** What had the focus before it was opened. */
+  let before: Element | null = null
   let drawn: RunStatus | undefined
   let player: Replay | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -76,8 +79,11 @@ export function inspector(onClose: () => void): Inspector {
     player?.close()
     player = undefined
     article = undefined
-    element.hidden = true
-    onClose()
+    // Whoever has gone on to another place stays there.
+    const inside = element.contains(document.activeElement)
+    keep(() => (element.hidden = true))
+    if (inside && before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true })
+    before = null
   }
 
   return {
@@ -86,10 +92,13 @@ export function inspector(onClose: () => void): Inspector {
       return article
     },
     open(next) {
+      if (!element.contains(document.activeElement)) before = document.activeElement
       article = next
-      element.hidden = false
-      draw()
-      heading.focus()
+      keep(() => {
+        element.hidden = false
+        draw()
+      })
+      heading.focus({ preventScroll: true })
     },
     close,
     update() {

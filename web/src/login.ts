@@ -1,14 +1,17 @@
 /** What stands there until this browser has a session: how to get one. */
 import { toRunletError } from '../../src/core/error.ts'
 import { h } from './dom.ts'
+import { sentence } from './words.ts'
 
-/** Asks for a code until `enter` accepts one. `problem` is what was wrong with the one in the link. */
+/**
+ * Asks for a code until `enter` accepts one. `problem` is why the page is not open: what was wrong with the code in the
+ * link, or a sentence.
+ */
 export function loginView(enter: (code: string) => Promise<void>, problem?: unknown): HTMLElement {
   const code = h('input', { id: 'code', autocomplete: 'one-time-code', spellcheck: 'false', required: true })
   const fault = h('p', { class: 'fault', role: 'alert' })
   const show = (thrown: unknown) => {
-    const { message } = toRunletError(thrown)
-    fault.textContent = `${message.slice(0, 1).toUpperCase()}${message.slice(1)}.`
+    fault.textContent = sentence(typeof thrown === 'string' ? thrown : toRunletError(thrown).message)
   }
   const submit = async (event: Event) => {
     event.preventDefault()
@@ -31,7 +34,13 @@ export function loginView(enter: (code: string) => Promise<void>, problem?: unkn
       'This page shows what your models answer, so it opens only for you. In a terminal on the machine that runs Runlet, type',
     ),
     h('pre', {}, 'runlet page'),
-    h('p', {}, 'and open the link that it prints. It works once. Or enter its code here:'),
+    h(
+      'p',
+      {},
+      '(in a clone: ',
+      h('code', {}, 'npx runlet page'),
+      ') and open the link that it prints. It works once. Or enter its code here:',
+    ),
     h(
       'form',
       { onsubmit: (event) => void submit(event) },

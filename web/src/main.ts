@@ -11,6 +11,8 @@ import { applyTheme } from './theme.ts'
 
 const api = openApi()
 
+const SIGNED_OUT = "You were signed out: the server's token was replaced, or the session ended."
+
 async function boot(): Promise<void> {
   applyTheme()
   const code = takeLoginCode()
@@ -27,7 +29,13 @@ async function boot(): Promise<void> {
 
 function enter(): void {
   // Whoever was put out comes back to a page that knows nothing of before.
-  show(openApp({ api, hub: openHub(api), onRefused: () => askForCode(reload) }))
+  let inside = true
+  const leave = (problem?: string) => {
+    // Everything that still asks is refused, one after the other; who writes a code meanwhile keeps it.
+    if (inside) askForCode(reload, problem)
+    inside = false
+  }
+  show(openApp({ api, hub: openHub(api), onRefused: () => leave(SIGNED_OUT), onLeft: () => leave() }))
 }
 
 function askForCode(next: () => void, problem?: unknown): void {

@@ -3,7 +3,7 @@ import type { ErrorBody } from '../../src/core/error.ts'
 import type { Citation, FinishReason, RunEvent } from '../../src/core/event.ts'
 import { h } from './dom.ts'
 import { safeUrl } from './markdown.ts'
-import { counted, duration } from './words.ts'
+import { counted, duration, sentence } from './words.ts'
 
 /** One quiet line between the paragraphs. */
 export const note = (text: string, kind = 'info'): HTMLElement => h('p', { class: `note ${kind}` }, text)
@@ -18,17 +18,21 @@ export function notice(event: Extract<RunEvent, { type: 'status' | 'warning' }>)
   return note(`${event.message} (${event.code})`, event.type)
 }
 
-/** Code, what happened, and what to do. */
+/** Code, what happened, and what to do. What the button does is said by nothing else. */
 export function failure(error: ErrorBody, retry?: () => void): HTMLElement {
   const { retry_after_ms: wait } = error
   const hint = error.temporary
     ? `This may pass: the same request can succeed${wait === undefined ? ' later' : ` in ${duration(wait)}`}.`
-    : advice[error.code]
+    : (byReason[error.reason] ?? advice[error.code])
   return h(
     'div',
-    { class: 'failure', role: 'alert' },
+    { class: 'failure', role: 'alert', 'data-code': error.code },
     h('p', {}, h('code', {}, error.code), error.reason !== error.code && h('code', { class: 'reason' }, error.reason)),
-    h('p', { class: 'what' }, sentence(error.message)),
+    h(
+      'p',
+      { class: 'what' },
+      sentence(retry ? error.message.replace(/[.;] Send the request again\.?$/i, '') : error.message),
+    ),
     hint !== undefined && h('p', { class: 'hint' }, hint),
     retry && h('button', { type: 'button', class: 'quiet', onclick: retry }, 'Try again'),
   )
@@ -37,13 +41,16 @@ export function failure(error: ErrorBody, retry?: () => void): HTMLElement {
 const advice: Partial<Record<ErrorBody['code'], string>> = {
   unauthorized: 'Check the key of this provider where Runlet was started, then try again.',
   forbidden: 'This is not allowed with the present key or session; another model may do.',
-  not_found: 'Choose another model, or another conversation, from the lists.',
+  not_found: 'Correct the name in the model field, or choose one of those that the field offers.',
   context_length_exceeded: 'The conversation is too long for this model: begin a new one, or choose a larger model.',
   content_filtered: 'A filter stopped the answer. Ask in other words.',
   unsupported: 'This model or provider cannot do what was asked; leave it out, or choose another.',
 }
 
-const sentence = (text: string) => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`
+const byReason: Readonly<Record<string, string>> = {
+  run_unknown: 'The list at the side has the conversations that are there.',
+  session_unknown: 'The list at the side has the conversations that are there.',
+}
 
 /** What a reader should know of an ending that is not the usual one. */
 export const endings: Readonly<Record<FinishReason, string | undefined>> = {

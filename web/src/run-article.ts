@@ -49,6 +49,8 @@ export function runArticle(header: RunHeader, actions: RunActions): RunArticle {
   let closed = false
   let prompt = header.title
   let said: HTMLElement | undefined
+  /** The first of the answers to what was said last. */
+  let turnFrom = 0
 
   const element = h(
     'article',
@@ -100,10 +102,13 @@ export function runArticle(header: RunHeader, actions: RunActions): RunArticle {
   function take({ event, ts }: Entry): void {
     switch (event.type) {
       case 'start':
+        break
       case 'turn.end':
+        if (event.reason === 'stop' && saidNothing()) current().element.append(note('The answer is empty.'))
         break
       case 'turn.start':
         if (event.turn === 1 && event.message.role === 'user') prompt = event.message.content
+        turnFrom = answers.length
         said = saidBy(event)
         body.append(said)
         break
@@ -118,6 +123,12 @@ export function runArticle(header: RunHeader, actions: RunActions): RunArticle {
     actions.onEvent?.(event, article)
   }
 
+  /** Sound is not played here, and is an answer all the same. */
+  function saidNothing(): boolean {
+    const text = answers.slice(turnFrom).map((one) => one.text)
+    return text.join('').trim() === '' && !entries.some(({ event }) => event.type === 'audio.delta')
+  }
+
   function end(event: Extract<RunEvent, { type: 'finish' | 'error' }>): void {
     status = statusAfter(event)
     element.dataset['status'] = status
@@ -128,7 +139,8 @@ export function runArticle(header: RunHeader, actions: RunActions): RunArticle {
     if (how !== undefined) body.append(note(how, status === 'cancelled' ? 'cancelled' : 'warning'))
     ending.replaceChildren(
       action('copy', 'Copy', () => {}, 'answer'),
-      action('retry', 'Ask again', () => actions.retry(article)),
+      // An error has a button for this.
+      ...(event.type === 'error' ? [] : [action('retry', 'Ask again', () => actions.retry(article))]),
       action('chart', 'Inspect', () => actions.inspect(article)),
     )
   }

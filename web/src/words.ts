@@ -26,3 +26,14 @@ export const counted = (number: number, noun: string): string => `${count(number
 
 /** A rate with as many digits as it deserves. */
 export const rate = (perSecond: number): string => (perSecond < 10 ? perSecond.toFixed(1) : count(perSecond))
+
+/**
+ * With a full stop, and a capital where that is safe: what begins with anything but one of these words may begin with a
+ * name (`openai needs a key`), which is written as it is.
+ */
+export const sentence = (text: string): string => {
+  const ordinary =
+    /^(?:a|an|the|this|that|these|it|its|there|what|which|who|no|none|nothing|not|more|each|only|such|one|your)\b/
+  const begun = ordinary.test(text) ? `${text.slice(0, 1).toUpperCase()}${text.slice(1)}` : text
+  return /[.!?]$/.test(begun) ? begun : `${begun}.`
+}
