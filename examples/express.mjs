@@ -20,10 +20,10 @@ const chat = universalHandler(
 )
 
 const app = express()
-app.use(express.json())
 app.all('/chat', nodeHandler(chat))
 
-const server = app.listen(Number(process.env.PORT ?? 3000), '127.0.0.1', () => {
+const server = app.listen(Number(process.env.PORT ?? 3000), '127.0.0.1', (error) => {
+  if (error) throw error
   console.log(`listening on http://127.0.0.1:${server.address().port}`)
 })
 

@@ -12,6 +12,7 @@ import type { Framing } from './core/format.ts'
 import type { Provider } from './core/provider.ts'
 import { createRuntime, type Runtime } from './engine/runtime.ts'
 import { memoryLog, sharedMemory, type Memory } from './logs/memory.ts'
+import { checkOptions } from './servers/http/handlers/checked-options.ts'
 import { negotiated } from './servers/http/handlers/negotiated.ts'
 import { within } from './servers/http/handlers/options.ts'
 import {
@@ -83,11 +84,15 @@ function handlerOf(
   framingOf: (request: Request) => Framing,
   options: ProviderHandlerOptions,
 ): RunHandler {
+  checkOptions(options, ['model', 'keepMs'])
   if ('start' in source) return runHandler({ runtime: source }, prepare, framingOf, options)
   const { api } = source
   // A provider's own names may hold slashes; the one before the first is the engine's.
   const named: PrepareRequest = async (request) => {
-    const { model, ...prepared } = await prepare(request)
+    const given = await prepare(request)
+    // What is none is told of by the handler.
+    if (typeof (given as unknown) !== 'object') return given
+    const { model, ...prepared } = given
     return typeof model === 'string'
       ? { ...prepared, model: `${api}/${model}` }
       : { ...prepared, ...(model === undefined ? {} : { model }) }

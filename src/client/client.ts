@@ -48,7 +48,10 @@ export interface Client extends HttpClient {
   follow(run: RunId, options?: ClientFollowOptions): Following
 }
 
-/** A client of one server. It holds no connection open by itself, and needs no closing. */
+/**
+ * A client of one server. It holds no connection open by itself, and needs no closing. Throws `invalid_request` with
+ * reason `bad_base_url`.
+ */
 export function createClient(options: ClientOptions): Client {
   const http = httpClient(options)
   const { clock, transport: usual = 'fetch' } = options

@@ -74,5 +74,5 @@ const withToken = (path: string, token: string) =>
 const noEventSource = () =>
   new RunletError('unsupported', {
     reason: 'no_event_source',
-    message: 'there is no EventSource here; use the transport fetch, or hand one to createClient',
+    message: 'there is no EventSource here; use fetch',
   })

@@ -7,14 +7,14 @@ import type { Clock } from '../core/clock.ts'
 import { sleep, systemClock } from '../core/clock.ts'
 import type { Cursor } from '../core/cursor.ts'
 import { formatCursor, START } from '../core/cursor.ts'
-import { RunletError } from '../core/error.ts'
+import type { RunletError } from '../core/error.ts'
 import type { TerminalEvent } from '../core/event.ts'
 import { isTerminal } from '../core/event.ts'
 import type { Gap } from '../core/log.ts'
 import { backoffMs } from './backoff.ts'
 import type { ConnectionNews, FollowState } from './follow-state.ts'
 import { endOf, stateMachine } from './follow-state.ts'
-import { typedError } from './http-errors.ts'
+import { networkError, typedError } from './http-errors.ts'
 
 /**
  * Opens one connection that gives what comes after a cursor. It returns when the run is over, and throws when the
@@ -117,10 +117,7 @@ function unseen(record: Batch | Gap, { seq }: Cursor): Batch | Gap | undefined {
   const [first, last] = record instanceof Batch ? [record.first, record.last] : [record.from, record.to]
   if (last <= seq) return undefined
   if (first > seq + 1) {
-    throw new RunletError('network', {
-      reason: 'events_missing',
-      message: `events ${seq + 1} to ${first - 1} did not arrive`,
-    })
+    throw networkError('events_missing', `events ${seq + 1} to ${first - 1} did not arrive`)
   }
   return first <= seq && record instanceof Batch ? record.after(seq) : record
 }
@@ -130,8 +127,8 @@ export const placeAfter = (record: Batch | Gap, cursor: Cursor): Cursor =>
   record instanceof Batch ? { epoch: record.epoch, seq: record.last } : { epoch: cursor.epoch, seq: record.to }
 
 const lost = (cursor: Cursor, cause: RunletError) =>
-  new RunletError('network', {
-    reason: 'follow_lost',
-    message: `the server cannot be reached any more; the run may go on. Read on later after ${formatCursor(cursor)}`,
+  networkError(
+    'follow_lost',
+    `the server cannot be reached; the run may go on. Read on later after ${formatCursor(cursor)}`,
     cause,
-  })
+  )

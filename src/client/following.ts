@@ -3,7 +3,6 @@ import type { Batch } from '../core/batch.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Cursor } from '../core/cursor.ts'
 import { START } from '../core/cursor.ts'
-import { RunletError } from '../core/error.ts'
 import type { RunId } from '../core/event.ts'
 import { emptyView, fold, type RunView } from '../core/fold.ts'
 import type { Gap } from '../core/log.ts'
@@ -11,6 +10,7 @@ import { delayMeter } from './delay.ts'
 import type { FollowOptions, OpenEvents } from './follow.ts'
 import { follow, placeAfter } from './follow.ts'
 import type { FollowState } from './follow-state.ts'
+import { checkedRun, misused } from './http-errors.ts'
 
 /**
  * A run that is being followed. Nothing is asked for before somebody reads it, and no more than is read: one who stops
@@ -46,8 +46,9 @@ export interface Following extends AsyncIterable<RunView> {
   stop(): void
 }
 
-/** A following over whatever connections `open` makes. */
+/** A following over whatever connections `open` makes. Throws `invalid_request` with reason `bad_run_id`. */
 export function following(run: RunId, open: OpenEvents, options: FollowOptions = {}): Following {
+  checkedRun(run)
   const { after = START, clock = systemClock, signal, onState } = options
   const listeners = new Set<() => void>()
   const stop = new AbortController()
@@ -119,8 +120,4 @@ export function following(run: RunId, open: OpenEvents, options: FollowOptions =
   }
 }
 
-const readTwice = (run: RunId) =>
-  new RunletError('invalid_request', {
-    reason: 'read_twice',
-    message: `this following of run ${run} is read already; follow the run once more`,
-  })
+const readTwice = (run: RunId) => misused('read_twice', `run ${run} is read already; follow it again`)

@@ -1,10 +1,10 @@
 /** One connection's server-sent events, by `fetch` or by `EventSource`: either way the frames of one read as one array. */
 import { parseCursor } from '../core/cursor.ts'
-import { isRunletError, RunletError } from '../core/error.ts'
+import { isRunletError, type RunletError } from '../core/error.ts'
 import type { SseFrame } from '../wire/sse.ts'
 import { eventSourceFrames } from './event-source.ts'
 import type { HttpCaller } from './http-call.ts'
-import { unreachable } from './http-errors.ts'
+import { networkError, unreachable } from './http-errors.ts'
 import { DONE } from './records.ts'
 import { sseFrames } from './sse-frames.ts'
 
@@ -97,12 +97,7 @@ async function* bytesOf(
 /** Cuts the connection if nothing comes for too long; gives the way to call that off. */
 export function watchSilence({ baseUrl, silenceMs, clock }: HttpCaller, stop: AbortController): () => void {
   return clock.after(silenceMs, () =>
-    stop.abort(
-      new RunletError('network', {
-        reason: 'stream_silent',
-        message: `${baseUrl} gave no sign of life for ${silenceMs / 1000} seconds`,
-      }),
-    ),
+    stop.abort(networkError('stream_silent', `${baseUrl} gave no sign of life for ${silenceMs / 1000} seconds`)),
   )
 }
 

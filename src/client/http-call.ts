@@ -1,7 +1,7 @@
 /** Asks a Runlet server, and takes nothing for an answer that is none. */
 import type { Clock } from '../core/clock.ts'
 import { systemClock } from '../core/clock.ts'
-import { refusalOf, unreachable } from './http-errors.ts'
+import { checkedBaseUrl, refusalOf, unreachable } from './http-errors.ts'
 
 /** Which server, and how to reach it. */
 export interface HttpClientOptions {
@@ -51,12 +51,12 @@ export interface HttpCaller {
   readonly json: <T>(path: string, request?: HttpRequest) => Promise<T>
 }
 
-/** Makes the calls of one client. */
+/** Makes the calls of one client. Throws `invalid_request` with reason `bad_base_url`. */
 export function httpCaller(options: HttpClientOptions): HttpCaller {
+  const baseUrl = checkedBaseUrl((options as HttpClientOptions | undefined)?.baseUrl)
   const { token: own, silenceMs = 45_000, clock = systemClock } = options
   // Browsers refuse a `fetch` that is called as somebody's method.
   const send: typeof fetch = options.fetch ?? ((input, init) => fetch(input, init))
-  const baseUrl = options.baseUrl.replace(/\/+$/, '')
 
   async function call(path: string, request: HttpRequest = {}): Promise<Response> {
     const { body, signal, headers, method = body === undefined ? 'GET' : 'POST', token = own } = request

@@ -2,7 +2,6 @@
 import type { Batch } from '../core/batch.ts'
 import type { Cursor } from '../core/cursor.ts'
 import { ANY_EPOCH, formatCursor } from '../core/cursor.ts'
-import { RunletError } from '../core/error.ts'
 import type { RunId, RunStatus } from '../core/event.ts'
 import type { JsonValue } from '../core/json.ts'
 import type { Gap, ListQuery, RunHeader } from '../core/log.ts'
@@ -10,6 +9,7 @@ import type { ModelOptions } from '../core/provider.ts'
 import type { ConnectionNews } from './follow-state.ts'
 import { openFrames, type Transport } from './frames.ts'
 import { httpCaller, type CallOptions, type HttpClientOptions } from './http-call.ts'
+import { checkedRun, networkError } from './http-errors.ts'
 import { frameNames, headerOf, streamRecords, type StreamRecord, type WireHeader } from './records.ts'
 
 /** The body of `POST /v1/runs`, as it stands on the wire. */
@@ -107,7 +107,7 @@ export interface HttpClient {
   health(options?: CallOptions): Promise<void>
 }
 
-/** A client of one server. It holds no connection open by itself, and needs no closing. */
+/** A client of one server. It holds no connection open by itself, and needs no closing. Throws `bad_base_url`. */
 export function httpClient(options: HttpClientOptions): HttpClient {
   const http = httpCaller(options)
   const { baseUrl } = http
@@ -184,15 +184,11 @@ export function httpClient(options: HttpClientOptions): HttpClient {
   }
 }
 
-const pathOf = (run: RunId) => `/v1/runs/${encodeURIComponent(run)}`
+const pathOf = (run: RunId) => `/v1/runs/${encodeURIComponent(checkedRun(run))}`
 
 /** A cursor whose epoch is not known goes without one. */
 const spelled = (cursor: Cursor) => (cursor.epoch === ANY_EPOCH ? String(cursor.seq) : formatCursor(cursor))
 
 const atCursor = (cursor: Cursor) => (cursor.seq === 0 ? '' : `@${spelled(cursor)}`)
 
-const unheard = () =>
-  new RunletError('network', {
-    reason: 'events_missing',
-    message: 'this server has events that an EventSource did not hear; fetch does',
-  })
+const unheard = () => networkError('events_missing', 'an EventSource does not hear all events; use fetch')

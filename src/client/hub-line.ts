@@ -3,14 +3,13 @@ import type { Batch } from '../core/batch.ts'
 import type { CancelTimer, Clock } from '../core/clock.ts'
 import { sleep } from '../core/clock.ts'
 import { formatCursor, type Cursor } from '../core/cursor.ts'
-import { RunletError } from '../core/error.ts'
 import type { RunId } from '../core/event.ts'
 import type { Gap } from '../core/log.ts'
 import { backoffMs } from './backoff.ts'
 import type { OpenEvents } from './follow.ts'
 import type { Transport } from './frames.ts'
 import type { HttpClient } from './http.ts'
-import { typedError } from './http-errors.ts'
+import { networkError, typedError } from './http-errors.ts'
 import type { RunChange } from './hub.ts'
 import { Channel } from './hub-channel.ts'
 import type { StreamRecord } from './records.ts'
@@ -182,5 +181,4 @@ export function hubLine(client: Pick<HttpClient, 'multiplex'>, { clock, random, 
 /** Whether a record shows that the connection is of use, and not only made. */
 const isProgress = ({ type }: StreamRecord) => !['opened', 'refused', 'closing', 'lost'].includes(type)
 
-const leftOut = () =>
-  new RunletError('network', { reason: 'stream_eof_before_done', message: 'the server left out a run' })
+const leftOut = () => networkError('stream_eof_before_done', 'the server left out a run')

@@ -6,7 +6,7 @@ import { errorBody } from '../core/error.ts'
 import type { Entry, RunId } from '../core/event.ts'
 import type { Gap } from '../core/log.ts'
 import type { RunChange } from './hub.ts'
-import type { WireError } from './records.ts'
+import type { WireError } from './http-errors.ts'
 
 /** One end of a channel between two threads: a `MessagePort`, of a browser or of Node, or a `Worker`. */
 export interface HubPort {

@@ -2,13 +2,13 @@
 import { Batch } from '../core/batch.ts'
 import type { CancelTimer } from '../core/clock.ts'
 import { systemClock } from '../core/clock.ts'
-import { RunletError } from '../core/error.ts'
 import type { HttpClient } from './http.ts'
 import { createHub, type Hub } from './hub.ts'
 import type { HubPort, PortOptions, PortRecord, TabMessage, WorkerMessage } from './hub-port.ts'
 import { ALIVE_MS } from './hub-port.ts'
 import { Queue } from './queue.ts'
-import { errorOf, type StreamRecord } from './records.ts'
+import type { StreamRecord } from './records.ts'
+import { errorOf, networkError } from './http-errors.ts'
 
 /** Signs of life of the worker that may be missing before it counts as gone. */
 const MAX_MISSED = 3
@@ -127,7 +127,7 @@ async function holdLock(
   closed: AbortSignal,
   held: (lock: string) => void,
 ): Promise<void> {
-  const lock = `runlet-hub-${Math.random()}-${Date.now()}`
+  const lock = `runlet-hub-${Math.random()}`
   const untilClosed = new Promise<void>((resolve) => closed.addEventListener('abort', () => resolve()))
   // Told only once it is held: the worker waits for it to be free.
   const hold = () => {
@@ -137,5 +137,4 @@ async function holdLock(
   await locks.request(lock, hold).catch(() => {})
 }
 
-const workerGone = () =>
-  new RunletError('network', { reason: 'hub_gone', message: 'the worker that holds the connection does not answer' })
+const workerGone = () => networkError('hub_gone', 'the hub does not answer')

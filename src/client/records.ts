@@ -2,12 +2,12 @@
 import { Batch } from '../core/batch.ts'
 import type { Epoch } from '../core/cursor.ts'
 import { parseCursor } from '../core/cursor.ts'
-import type { ErrorBody } from '../core/error.ts'
-import { isErrorCode, RunletError } from '../core/error.ts'
+import type { RunletError } from '../core/error.ts'
 import type { Entry, EventType, RunId } from '../core/event.ts'
 import { parseLine } from '../core/line.ts'
 import type { Gap, RunHeader } from '../core/log.ts'
 import type { SseFrame } from '../wire/sse.ts'
+import { errorOf, networkError, type WireError } from './http-errors.ts'
 
 /** The name of the frame that says that there is no more. */
 export const DONE = 'done'
@@ -78,10 +78,7 @@ export async function* streamRecords(
     if (end === DONE) return
     if (end) throw closedBy(end)
   }
-  throw new RunletError('network', {
-    reason: 'stream_eof_before_done',
-    message: `${baseUrl} closed the stream before the run had ended`,
-  })
+  throw networkError('stream_eof_before_done', `${baseUrl} closed the stream before the run had ended`)
 }
 
 interface ReadFrames {
@@ -163,10 +160,10 @@ function readControl(control: WireControl, run: RunId): StreamRecord | undefined
 /** The error for a stream that was closed before the run was over. */
 export function closedBy(end: 'overflow' | 'closing'): RunletError {
   const tooSlow = end === 'overflow'
-  return new RunletError('network', {
-    reason: tooSlow ? 'reader_too_slow' : 'server_closing',
-    message: tooSlow ? 'the stream was closed because it was read too slowly' : 'the server is going down',
-  })
+  return networkError(
+    tooSlow ? 'reader_too_slow' : 'server_closing',
+    tooSlow ? 'this was read too slowly' : 'the server is going down',
+  )
 }
 
 /** A run as it stands on the wire. */
@@ -176,19 +173,4 @@ export type WireHeader = Omit<RunHeader, 'cursor'> & { readonly cursor: string }
 export function headerOf(wire: WireHeader & { output_text?: string; message?: object }): RunHeader {
   const { output_text: _text, message: _message, cursor, ...header } = wire
   return { ...header, cursor: parseCursor(cursor) }
-}
-
-/** An error that is told of within a stream, or between threads. */
-export type WireError = ErrorBody & { readonly status: number }
-
-/** The error that was told of, its status included. */
-export function errorOf(body: WireError): RunletError {
-  const { code, message, reason, temporary, status, retry_after_ms } = body
-  return new RunletError(isErrorCode(code) ? code : 'internal', {
-    message,
-    reason,
-    temporary,
-    status,
-    retryAfterMs: retry_after_ms,
-  })
 }

@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { createClient } from '../../src/client/client.ts'
 import { follow } from '../../src/client/follow.ts'
 import type { HttpClient } from '../../src/client/http.ts'
 import { httpClient } from '../../src/client/http.ts'
@@ -212,3 +213,43 @@ test('the token goes in a header to the server’s own origin, and never follows
 })
 
 const authorised = () => ({ headers: { authorization: `Bearer ${token}` } })
+
+const bases: [options: unknown, message: string][] = [
+  [undefined, 'baseUrl is missing; give for example http://127.0.0.1:7411'],
+  [{ baseURL: baseUrl }, 'baseUrl is missing; give for example http://127.0.0.1:7411'],
+  [{ baseUrl: '127.0.0.1:7411' }, 'baseUrl is 127.0.0.1:7411; give for example http://127.0.0.1:7411'],
+  [{ baseUrl: 'localhost:7411/' }, 'baseUrl is localhost:7411; give for example http://127.0.0.1:7411'],
+]
+for (const [options, message] of bases) {
+  test(`no client is made with ${JSON.stringify(options)}`, () => {
+    expect(() => createClient(options as never)).toThrow(
+      expect.objectContaining({ code: 'invalid_request', reason: 'bad_base_url', message }),
+    )
+  })
+}
+
+test('what start resolves with is no id of a run', async () => {
+  const started = { run_id: 'r' } as never
+  const refusal = { code: 'invalid_request', reason: 'bad_run_id', message: 'give the id of a run, a string' }
+  const whole = createClient({ baseUrl, token, fetch: send })
+  expect(() => whole.follow(started)).toThrow(expect.objectContaining(refusal))
+  await expect(whole.find(started)).rejects.toMatchObject(refusal)
+  await expect(whole.cancel(started)).rejects.toMatchObject(refusal)
+})
+
+const other = baseUrl.slice(0, -1)
+const pages: [origin: string, hint: string][] = [
+  [other, `, or does not let pages of ${other} call (runlet serve --origin ${other})`],
+  [baseUrl, ''],
+]
+for (const [origin, hint] of pages) {
+  test(`a page of ${origin} is told what may keep it from the server`, async () => {
+    vi.stubGlobal('location', { origin })
+    const refused = httpClient({ baseUrl, fetch: () => Promise.reject(new TypeError('Failed to fetch')) })
+    await expect(refused.health()).rejects.toMatchObject({
+      reason: 'server_unreachable',
+      message: `the Runlet server at ${baseUrl} cannot be reached${hint}; check that it runs ("runlet serve" starts one)`,
+    })
+    vi.unstubAllGlobals()
+  })
+}

@@ -1,4 +1,5 @@
 import { RunletError } from '../../../core/error.ts'
+import { quoted } from '../../../core/quote.ts'
 import { asked, type Asked } from './asked.ts'
 
 /** Which web pages of other origins may call: a list, compared exactly. */
@@ -41,7 +42,7 @@ export function cors(origins: readonly string[] = []): Cors {
       if (host !== undefined && (origin === `http://${host}` || origin === `https://${host}`)) return
       throw new RunletError('forbidden', {
         reason: 'origin_refused',
-        message: `the page at ${JSON.stringify(origin.slice(0, 100))} may not call this; add its origin to the handler's origins if it should`,
+        message: `the page at ${quoted(origin)} may not call this; add its origin to the handler's origins if it should`,
       })
     },
   }

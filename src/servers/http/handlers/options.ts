@@ -20,7 +20,7 @@ export interface StreamsOptions {
   readonly closeMs?: number
   /** Default: the machine's. */
   readonly clock?: Clock
-  /** Told of slow readers and of what failed. Default: nothing is done with it. */
+  /** Told of slow readers and of what failed. Default: of a handler, warnings of the process; else nothing. */
   readonly onDiagnostic?: (diagnostic: Diagnostic) => void
 }
 

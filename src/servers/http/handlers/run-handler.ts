@@ -5,9 +5,10 @@ import { isRunletError, RunletError, toRunletError } from '../../../core/error.t
 import type { RunId } from '../../../core/event.ts'
 import type { Framing } from '../../../core/format.ts'
 import type { RunHeader } from '../../../core/log.ts'
+import { quoted } from '../../../core/quote.ts'
 import type { StartRequest } from '../../../engine/request.ts'
 import type { Run, Runtime } from '../../../engine/runtime.ts'
-import { readJson } from '../requests/body.ts'
+import { CLIENT_CLOSED, readJson } from '../requests/body.ts'
 import { defaultHttpLimits } from '../limits.ts'
 import { problem } from '../requests/problem.ts'
 import { readStartBody } from '../runs/start-body.ts'
@@ -17,10 +18,12 @@ import { claimFor } from './claim.ts'
 import { cors, preflightResponse } from './cors.ts'
 import { within, type SseOptions, type StreamsOptions } from './options.ts'
 import { createStreams, type Streams } from './streams.ts'
+import { warn } from './warn.ts'
 
 /**
  * Makes of a request what is to be run. It may read the body, and it is the place to say who may ask: a `RunletError`
- * that it throws is the answer, with its status; anything else is a 400 whose text stays here.
+ * that it throws is the answer, with its status; anything else is a fault of it: a 500 whose text stays here, and which
+ * `onDiagnostic` is told of.
  */
 export type PrepareRequest = (request: Request) => StartRequest | Promise<StartRequest>
 
@@ -71,7 +74,8 @@ export function runHandler(
   framingOf: (request: Request) => Framing,
   options: HandlerOptions = {},
 ): RunHandler {
-  const { streams = createStreams(options), permit = () => true, clock = systemClock, onDiagnostic } = options
+  const { onDiagnostic = warn, permit = () => true, clock = systemClock } = options
+  const { streams = createStreams({ ...options, onDiagnostic }) } = options
   const { idempotencyScope = (request) => new URL(request.url).pathname } = options
   const allowed = cors(options.origins)
   const maxBodyBytes = within('maxBodyBytes', options.maxBodyBytes ?? defaultHttpLimits.maxBodyBytes, 1, 1 << 30)
@@ -95,9 +99,12 @@ export function runHandler(
       return checkedRequest(await prepare(request))
     } catch (thrown) {
       if (isRunletError(thrown)) throw thrown
-      throw new RunletError('invalid_request', {
-        reason: 'bad_request',
-        message: 'the request is not one that can be answered here',
+      // That is what a body which is no JSON makes of `request.json()`.
+      if (thrown instanceof SyntaxError) throw notJson(thrown)
+      throw new RunletError('internal', {
+        reason: 'prepare_failed',
+        temporary: false,
+        message: 'the program that answers here failed; the details are in its log',
         cause: thrown,
       })
     }
@@ -151,9 +158,9 @@ export function runHandler(
 
   function refused(request: Request, thrown: unknown, run?: RunId): Response {
     const error = toRunletError(thrown)
-    if (error.status >= 500 || error.cause !== undefined) {
-      onDiagnostic?.({
-        level: error.status >= 500 ? 'error' : 'info',
+    if (error.status !== CLIENT_CLOSED && (error.status >= 500 || error.cause !== undefined)) {
+      onDiagnostic({
+        level: error.status >= 500 && error.reason !== 'shutting_down' ? 'error' : 'info',
         code: 'request_failed',
         message: `${request.method.slice(0, 20)} failed: ${error.reason}`,
         cause: error.cause ?? thrown,
@@ -197,8 +204,9 @@ export async function readStartRequest(request: Request): Promise<StartRequest> 
   return readStartBody(await readJson(request, defaultHttpLimits.maxBodyBytes)).request
 }
 
-/** Much of what is prepared came as JSON, whose types nobody has looked at yet. */
+/** Much of what is prepared came as JSON, whose types nobody has looked at yet. Throws `TypeError` where it is nothing. */
 function checkedRequest(request: StartRequest): StartRequest {
+  if (typeof (request as unknown) !== 'object') throw new TypeError('prepareRequest returned no request')
   const { prompt, model, system, sessionId, messages } = request
   const wrong = Object.entries({ prompt, model, system, sessionId }).find(
     ([, value]) => value !== undefined && typeof value !== 'string',
@@ -217,7 +225,10 @@ function streamOptions(options: HandlerOptions): SseOptions {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 }
 
-const unknownRun = (id: string) => `there is no run ${JSON.stringify(id.slice(0, 100))} here`
+const unknownRun = (id: string) => `there is no run ${quoted(id)} here`
+
+const notJson = (cause: SyntaxError) =>
+  new RunletError('invalid_request', { reason: 'bad_request', message: 'the body is not valid JSON', cause })
 
 function runMissing(): RunletError {
   return new RunletError('invalid_request', {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import {
   ndjsonHandler,
   sseHandler,
@@ -120,8 +120,9 @@ describe('POST', () => {
       new RunletError('unauthorized', { message: 'sign in' }),
       [401, 'unauthorized', 'unauthorized'],
     ],
-    ['anything else is a bad request', new Error('db password is hunter2'), [400, 'invalid_request', 'bad_request']],
-    ['even if it is no error', 'secret', [400, 'invalid_request', 'bad_request']],
+    ['no JSON is a bad request', new SyntaxError('db password is hunter2'), [400, 'invalid_request', 'bad_request']],
+    ['anything else is a fault here', new TypeError('db password is hunter2'), [500, 'internal', 'prepare_failed']],
+    ['even if it is no error', 'secret', [500, 'internal', 'prepare_failed']],
   ]
   for (const [name, thrown, problem] of refusals) {
     test(`what prepareRequest throws is the answer: ${name}`, async () => {
@@ -137,6 +138,42 @@ describe('POST', () => {
       expect(await problemOf(response)).toEqual(problem)
       expect(body).not.toMatch(/hunter2|secret/)
       expect(diagnostics.map(({ cause }) => cause)).toEqual(thrown instanceof RunletError ? [] : [thrown])
+    })
+  }
+
+  test('a prepareRequest that returns nothing is told of on stderr, unless somebody else is told', async () => {
+    const emitted = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    const handler = sseHandler(scriptedProvider([says('never')]), (() => {}) as never)
+    expect(await problemOf(await handler(post()))).toEqual([500, 'internal', 'prepare_failed'])
+    expect(await problemOf(await handler(get('?run=nobody')))).toEqual([404, 'not_found', 'run_unknown'])
+    expect(emitted.mock.calls).toEqual([
+      [
+        'POST failed: prepare_failed',
+        {
+          type: 'RunletWarning',
+          code: 'request_failed',
+          detail: expect.stringMatching(/^TypeError: prepareRequest returned no request\n/) as unknown,
+        },
+      ],
+    ])
+    emitted.mockRestore()
+    await handler.close()
+  })
+
+  const badOptions: [options: object, message: string][] = [
+    [{ heartbeatMS: 5 }, 'there is no option "heartbeatMS"; did you mean "heartbeatMs"?'],
+    [{ cancelOnDisconect: true }, 'there is no option "cancelOnDisconect"; did you mean "cancelOnDisconnect"?'],
+    [{ modle: 'm' }, 'there is no option "modle"; did you mean "model"?'],
+    [{ format: 'gai' }, 'format is "gai"; give the format itself, an object'],
+    [{ format: null }, 'format is none; give the format itself, an object'],
+  ]
+  for (const [options, message] of badOptions) {
+    test(`a handler is not made with ${JSON.stringify(options)}`, () => {
+      for (const make of [sseHandler, ndjsonHandler, universalHandler]) {
+        expect(() => make(scriptedProvider([]), () => ({ prompt: 'Hi' }), options)).toThrow(
+          expect.objectContaining({ code: 'invalid_request', reason: 'bad_option', message }),
+        )
+      }
     })
   }
 
