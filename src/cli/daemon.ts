@@ -31,7 +31,7 @@ const PROBE_MS = 2_000
  * Whether the process that a file names is the daemon still: another program may have got its number. `refuses`:
  * nobody listens there. `silent`: somebody does, and says nothing.
  */
-export async function probeDaemon({ url }: DaemonRecord): Promise<'answers' | 'refuses' | 'silent'> {
+export async function probeDaemon({ url }: Pick<DaemonRecord, 'url'>): Promise<'answers' | 'refuses' | 'silent'> {
   const { httpClient } = await import('../client/http.ts')
   const signal = AbortSignal.timeout(PROBE_MS)
   try {

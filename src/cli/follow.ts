@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
 import { parseCursor } from '../core/cursor.ts'
 import { openBackend } from './backend.ts'
+import { invocation } from './invocation.ts'
 import { storeOf, storeOption } from './options.ts'
-import { jsonPrinter, textPrinter } from './print-run.ts'
+import { jsonPrinter, terminalIn, textPrinter } from './print-run.ts'
 import { resolveRun } from './run-id.ts'
 import { watchRun } from './watch-run.ts'
 
@@ -45,8 +46,13 @@ async function follow(name: string, flags: FollowFlags): Promise<void> {
     const printer = json ? jsonPrinter() : textPrinter({ reasoning, quiet })
     printer.gone.addEventListener('abort', leave)
     const records = backend.read(run, { ...(after ? { after } : {}), signal: stop.signal })
-    process.exitCode = await watchRun(records, printer, { json: json ?? false })
+    let over = false
+    process.exitCode = await watchRun(records, printer, {
+      json: json ?? false,
+      onRecord: (record) => (over = terminalIn(record) !== undefined),
+    })
     printer.gone.throwIfAborted()
+    if (!over && !quiet) console.error(`goes on: ${invocation()} follow ${run}`)
   } finally {
     process.off('SIGINT', leave)
     process.off('SIGTERM', leave)

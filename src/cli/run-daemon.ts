@@ -14,6 +14,7 @@ import { tokenFile } from '../servers/http/auth/token.ts'
 import { compose } from './compose.ts'
 import type { DaemonRecord } from './daemon.ts'
 import { claimDaemon, daemonRunning, rivalOf } from './daemon.ts'
+import { checkDefaultModel } from './default-model.ts'
 import type { LogRecord } from './log-lines.ts'
 import { observers } from './observe.ts'
 import { digestOf } from './settings.ts'
@@ -46,7 +47,7 @@ const RECOVER_MS = 10_000
 /** How long readers may take to read the ends of their runs before the daemon stops. Milliseconds. */
 const LAST_READ_MS = 1_000
 
-/** Throws `forbidden` (`daemon_running`), and what the store and the server throw. */
+/** Throws `forbidden` (`daemon_running`), `not_found` (`model_unknown`) for the default model, and what the store and the server throw. */
 export async function runDaemon(settings: Settings, options: DaemonOptions): Promise<Daemon> {
   const { places, config, store, cwd } = settings
   const running = await rivalOf(places.daemon)
@@ -57,6 +58,7 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
   const observed = await observers(options.log)
   const { onDiagnostic, observe } = observed
   const parts = compose(config, { toolRoot: cwd, onDiagnostic })
+  checkDefaultModel(config, parts.powers)
   const runtime = createRuntime({
     ...parts.powers,
     providers: observed.traced(parts.powers.providers),

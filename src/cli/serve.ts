@@ -1,4 +1,6 @@
-import { Option, type Command } from 'commander'
+import { InvalidArgumentError, Option, type Command } from 'commander'
+import { isRunletError, RunletError } from '../core/error.ts'
+import { probeDaemon } from './daemon.ts'
 import { logLevels, logLines, type LogLevel } from './log-lines.ts'
 import { collect, numberOption, storeOption } from './options.ts'
 import { loadSettings } from './settings.ts'
@@ -26,7 +28,7 @@ export function addServe(program: Command): void {
     )
     .addOption(numberOption('-p, --port <n>', 'port to listen on; 0 takes any that is free', [0, 65_535]).default(7411))
     .option('--host <address>', 'address to listen on', '127.0.0.1')
-    .option('--origin <origin>', 'a web page that may call, for example https://app.example.org; repeatable', collect)
+    .option('--origin <origin>', 'a web page that may call, for example https://app.example.org; repeatable', origins)
     .option('--name <host>', 'a Host header to answer to besides its own address; repeatable', collect)
     .option('--behind-proxy', 'believe X-Forwarded-Proto and X-Forwarded-Host, which the proxy before it sets itself')
     .option('-m, --model <name>', 'the model for requests that name none')
@@ -52,7 +54,9 @@ async function serve(flags: ServeFlags): Promise<void> {
     write: (line) => void process.stderr.write(line),
   })
   const stop = stopSignals()
-  const daemon = await runDaemon(settings, { ...daemonFlags(flags), log })
+  const daemon = await runDaemon(settings, { ...daemonFlags(flags), log }).catch(async (error: unknown) => {
+    throw isRunletError(error) && error.reason === 'port_in_use' ? await portTaken(flags, error) : error
+  })
   console.log(`runlet listening on ${daemon.url}`)
   log({ level: 'info', code: 'listening', message: `serving ${settings.store} on ${daemon.url}` })
   await aborted(stop.signal)
@@ -60,6 +64,25 @@ async function serve(flags: ServeFlags): Promise<void> {
   log({ level: 'info', code: 'stopping', message })
   await daemon.close({ waitMs: drain * 1_000 })
   log({ level: 'info', code: 'stopped', message: 'what was under way has ended' })
+}
+
+/** Who has the port, where that can be told, and how to take another one. */
+async function portTaken({ host = '127.0.0.1', port }: ServeFlags, cause: RunletError): Promise<RunletError> {
+  const address = host.includes(':') ? `[${host}]` : host
+  const who = (await probeDaemon({ url: `http://${address}:${port}` })) === 'answers' ? 'a Runlet daemon' : 'a program'
+  return new RunletError(cause.code, {
+    reason: cause.reason,
+    message: `port ${port} of ${host} is in use: ${who} listens there. Stop it, or choose another port: --port 8080 (--port 0 takes a free one)`,
+    cause,
+  })
+}
+
+/** Browsers send an origin without a slash, and people copy addresses with one. */
+function origins(value: string, before?: readonly string[]): string[] {
+  if (URL.canParse(value) && value === `${new URL(value).origin}/`) {
+    throw new InvalidArgumentError(`Write it without the slash at its end: ${value.slice(0, -1)}`)
+  }
+  return collect(value, before)
 }
 
 /** The flags of `serve` that `start` has too. */

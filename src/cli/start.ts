@@ -59,7 +59,9 @@ async function showPage(url: string, { places }: Settings): Promise<void> {
   const { pageLink } = await import('./page-link.ts')
   try {
     const link = await pageLink(url, places)
-    console.log(`\nOpen the page (once, within five minutes; "${invocation()} page" prints another link):\n\n  ${link}`)
+    console.log(
+      `\nOpen the page (once, within five minutes; "${callOf(invocation())} page" prints another link):\n\n  ${link}`,
+    )
   } catch (error) {
     // Where only the sources were built, there is none. The rest works without it.
     if (!isRunletError(error) || error.reason !== 'page_missing') throw error
@@ -117,8 +119,7 @@ interface Known {
 /** Three things to try, each of which works when it is copied into another terminal in this folder. */
 function suggestions(url: string, { command, settings, model }: Known): string {
   const { bold } = styleFor(process.stdout, process.env)
-  const home = process.env['RUNLET_HOME']
-  const call = home === undefined ? command : `RUNLET_HOME=${quoted(home)} ${command}`
+  const call = callOf(command)
   const flag = model === undefined ? ' --model sim' : ''
   return `
 ${bold('Try, in another terminal:')}
@@ -129,6 +130,12 @@ ${bold('Try, in another terminal:')}
     -H 'Accept: text/event-stream' -H 'Content-Type: application/json' -d '{"model":"${model ?? 'sim'}","prompt":"Hello"}'
 
 ${call} --help has the rest.`
+}
+
+/** The command as another terminal needs it, which has not the environment of this one. */
+function callOf(command: string): string {
+  const home = process.env['RUNLET_HOME']
+  return home === undefined ? command : `RUNLET_HOME=${quoted(home)} ${command}`
 }
 
 /** A word for a POSIX shell. */

@@ -19,7 +19,9 @@ export function readToml(text: string, file: string): TomlFile {
     const line = text.split(/\r?\n/)[cause.line - 1] ?? ''
     // The parser means the line feed that a string which lacks its closing quote runs into.
     const open = cause.message.includes('control characters') && cause.column > line.length
-    const what = open ? 'this string is not closed' : cause.message.split('\n', 1)[0]!.replace(/^.*document: /, '')
+    const bare = /^\s*[\w."'-]+\s*=\s*[a-z][\w./:-]*\s*(?:#.*)?$/i.test(line) && cause.message.includes('invalid value')
+    const said = cause.message.split('\n', 1)[0]!.replace(/^.*document: /, '')
+    const what = open ? 'this string is not closed' : bare ? `${said} (put text in quotes)` : said
     throw new RunletError('invalid_request', {
       reason: 'config_invalid',
       message: `${file}:${cause.line}:${cause.column}: ${what}${line.trim() ? ` in: ${line.trim()}` : ''}`,

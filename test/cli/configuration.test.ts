@@ -101,3 +101,27 @@ test.concurrent(
     expect(await cli.run(['trust', cli.home])).toMatchObject({ status: 1, stdout: '' })
   }),
 )
+
+test.concurrent(
+  'a daemon does not start with a model that nothing can answer for, and says where it stands',
+  withCli(async (cli) => {
+    const says =
+      '"nope" names no model here; write provider/model with one of these providers: openai, ollama, sim; aliases: sim\n'
+    const args = ['serve', '--port', '0']
+    const refused = (from: string) => ({ stdout: '', stderr: `runlet: ${from}: ${says}`, status: 1 })
+    expect(await cli.run([...args, '--model', 'nope'])).toEqual(refused('--model'))
+    expect(await cli.run(args, { env: { RUNLET_MODEL: 'nope' } })).toEqual(refused('RUNLET_MODEL'))
+    configure(cli, 'tools = []\ndefault_model = "nope"\n')
+    expect(await cli.run(args)).toEqual(refused(`${cli.home}/runlet.toml:2:1`))
+  }),
+)
+
+test.concurrent(
+  'text without quotes is told what it lacks',
+  withCli(async (cli) => {
+    configure(cli, 'default_model = sim/echo\n')
+    expect((await cli.run(['models'])).stderr).toBe(
+      `runlet: ${cli.home}/runlet.toml:1:17: invalid value (put text in quotes) in: default_model = sim/echo\n`,
+    )
+  }),
+)

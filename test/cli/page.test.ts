@@ -7,7 +7,7 @@ import { runlet, scratchHome, startDaemon, type Daemon } from '../system/daemon.
 const home = scratchHome()
 let daemon: Daemon
 beforeAll(async () => {
-  daemon = await startDaemon(home)
+  daemon = await startDaemon(home, { args: ['--name', 'runlet.example.org'] })
 })
 afterAll(async () => {
   await daemon.stop()
@@ -46,6 +46,11 @@ test('runlet page --url names the way that the browser takes', async () => {
   expect((await login(stdout)).status).toBe(204)
   const wrong = await runlet(home, ['page', '--url', 'runlet.example.org/path'])
   expect([wrong.status, wrong.stdout]).toEqual([2, ''])
+  const stranger = await runlet(home, ['page', '--url', 'http://stranger.localhost:9'])
+  expect(stranger).toMatchObject({ status: 1, stdout: '' })
+  expect(stranger.stderr).toMatch(
+    /^runlet: the daemon does not answer to stranger\.localhost:9: start it with --name stranger\.localhost:9, /,
+  )
 })
 
 test.skipIf(process.platform !== 'linux')(

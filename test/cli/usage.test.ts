@@ -45,6 +45,33 @@ test.concurrent(
 const usage: [name: string, args: string[], stderr: RegExp][] = [
   ['an unknown command', ['folow'], /^runlet: unknown command 'folow'; did you mean follow\?\n$/],
   ['an unknown flag of the program', ['--verion'], /^runlet: unknown option '--verion'; did you mean --version\?\n$/],
+  ['no command, but a question', ['Why?'], /^runlet: unknown command 'Why\?'; to ask a model: \S.* ask "Why\?"\n$/],
+  [
+    'a flag of ask without its name',
+    ['--model', 'sim', 'hi'],
+    /^runlet: unknown option '--model'; it belongs to a command: \S.* ask --model …\n$/,
+  ],
+  ['help for no command', ['help', 'folow'], /^runlet: there is no command "folow"; did you mean follow\?\n$/],
+  [
+    'help for nothing near a command',
+    ['help', 'xyzzyx'],
+    /^runlet: there is no command "xyzzyx"; there are ask, follow,/,
+  ],
+  [
+    'an origin that ends with a slash',
+    ['serve', '--origin', 'http://localhost:5173/'],
+    /Write it without the slash at its end: http:\/\/localhost:5173\n$/,
+  ],
+  [
+    'an unknown fault of the simulator',
+    ['ask', '--model', 'sim/lorem-20?cuut=4', 'hi'],
+    /^runlet: sim knows no fault "cuut"; it knows cut, rst, /,
+  ],
+  [
+    'a fault with a value that it cannot have',
+    ['ask', '--model', 'sim/lorem-20?cut=x', 'hi'],
+    /^runlet: sim: the fault "cut" cannot be used /,
+  ],
   [
     'an unknown flag of a command',
     ['runs', '--satus', 'x'],
@@ -93,3 +120,25 @@ for (const [name, line, stdout] of cutShort) {
     }),
   )
 }
+
+test.concurrent(
+  'help COMMAND is what COMMAND --help says, and help alone is --help',
+  withCli(async (cli) => {
+    expect(await cli.run(['help', 'follow'])).toEqual(await cli.run(['follow', '--help']))
+    expect(await cli.run(['help'])).toEqual(await cli.run(['--help']))
+  }),
+)
+
+test.concurrent(
+  'the simulator is called sim, not by a port that nobody chose',
+  withCli(async (cli) => {
+    expect(await cli.run(['ask', '--model', 'sim/nonsense', 'hi'])).toEqual({
+      stdout: '',
+      stderr: 'runlet: sim does not know the model nonsense; see what there is with `runlet models` (HTTP 404)\n',
+      status: 1,
+    })
+    expect((await cli.run(['ask', '--model', 'sim/hello?status=400', 'hi'])).stderr).toBe(
+      'runlet: sim did not accept the request; its own words are in the log (HTTP 400)\n',
+    )
+  }),
+)
