@@ -181,6 +181,7 @@ const publicNames: Readonly<Record<string, readonly string[]>> = {
     'toRunletError',
   ],
   './tools': ['BoxOptions', 'boxTools', 'toolFactories'],
+  './formats': ['FormatName', 'formats'],
   './http': [
     'EventReader',
     'HandlerOptions',

@@ -50,7 +50,7 @@ export async function found(log: Log, run: RunId): Promise<StoredRun> {
 export const runUnknown = (run: RunId) =>
   new RunletError('not_found', {
     reason: 'run_unknown',
-    message: `there is no run ${quoted(run)} in this store; "runlet runs" lists those there are`,
+    message: `there is no run ${quoted(run)} in this store`,
   })
 
 /** The text of a run as it comes, one piece per batch. Text that a reset may take back is held until its step ends. */

@@ -152,9 +152,10 @@ function lastPrompt(given: readonly Message[], opening: UserMessage | ToolMessag
   return given.findLast((message) => message.role === 'user')?.content ?? ''
 }
 
-function resolveModel(
+/** Throws `invalid_request` with reason `model_missing`, and `not_found` with reason `model_unknown`. */
+export function resolveModel(
   name: string | undefined,
-  { providers, aliases = {} }: RuntimeOptions,
+  { providers, aliases = {} }: Pick<RuntimeOptions, 'providers' | 'aliases'>,
 ): { providerName: string; provider: Provider; model: string } {
   const known = Object.keys(providers)
   if (name === undefined || name === '') {

@@ -1,11 +1,12 @@
 /** What every store refuses in the same words. */
+import { quoted } from '../core/quote.ts'
 import { RunletError } from '../core/error.ts'
 import type { Durability, RunId } from '../core/event.ts'
 
 export function runUnknown(run: RunId): RunletError {
   return new RunletError('not_found', {
     reason: 'run_unknown',
-    message: `there is no run "${run}" in this store; "runlet runs" lists those there are`,
+    message: `there is no run ${quoted(run)} in this store`,
   })
 }
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Database, Sqlite } from './sqlite/driver.ts'
-import { cannotOpen, isBusy, unwritable } from './sqlite/errors.ts'
+import { at, cannotOpen, isBusy, unwritable } from './sqlite/errors.ts'
 
 /** A file younger than this may be about to be locked. */
 const SETTLED_MS = 60_000
@@ -30,7 +30,7 @@ export class OwnerLock {
     try {
       this.#lock ??= this.#acquire()
     } catch (cause) {
-      throw unwritable(this.#folder, cause)
+      throw unwritable(basename(this.#folder), at(this.#folder, cause))
     }
   }
 

@@ -13,6 +13,8 @@ export interface JsonOptions {
   readonly maxMembers?: number
   /** Longest text, in bytes of UTF-8. Default 1 MiB. Longer throws `invalid_request`, `json_too_large`. */
   readonly maxBytes?: number
+  /** What the text is, for messages. Default `this`. */
+  readonly name?: string
 }
 
 /** An object as it was read, its members unchecked. What is kept of it goes through `boundedJson` first. */
@@ -42,24 +44,26 @@ export function parseJson(text: string, options: JsonOptions = {}): JsonValue {
   } catch (error) {
     throw badJson(text, error)
   }
-  // Every level takes two characters, too.
-  return text.length > 2 * Math.min(maxDepth, maxMembers)
-    ? boundedJson(value, { maxDepth, maxMembers })
-    : (value as JsonValue)
+  return boundedJson(value, { maxDepth, maxMembers })
 }
 
-/** `parseJson` for texts that must be an object. An array or a plain value throws `bad_json` too. */
+/** `parseJson` for texts that must be an object. An array or a plain value throws `bad_json` too, and says which it is. */
 export function parseJsonObject(text: string, options?: JsonOptions): JsonObject {
   const value = parseJson(text, options)
-  if (!isRecord(value)) throw badJson(text, new TypeError('it is JSON, but no object'))
-  return value
+  if (isRecord(value)) return value
+  throw new RunletError('invalid_request', {
+    reason: 'bad_json',
+    message: `${options?.name ?? 'this'} is not a JSON object but ${kindOf(value)}`,
+    cause: new TypeError(`it is JSON, but no object; near ${excerpt(text)}`),
+  })
 }
 
 /**
- * The value itself, if it is not nested too deeply and has not too many members: `JSON.parse` reads a depth at which
- * `JSON.stringify` and `structuredClone` throw, so such a value could be received but never stored.
+ * The value itself, if it is not nested too deeply and has not too many members, nor a number without end: `JSON.parse`
+ * reads a depth at which `JSON.stringify` and `structuredClone` throw, and `1e999` as something that is written as
+ * `null`, so such a value could be received but never stored. Throws as `parseJson`.
  */
-export function boundedJson(value: unknown, options: Omit<JsonOptions, 'maxBytes'> = {}): JsonValue {
+export function boundedJson(value: unknown, options: Pick<JsonOptions, 'maxDepth' | 'maxMembers'> = {}): JsonValue {
   const { maxDepth = MAX_DEPTH, maxMembers = MAX_MEMBERS } = options
   const tooDeep = () =>
     new RunletError('invalid_request', {
@@ -68,6 +72,7 @@ export function boundedJson(value: unknown, options: Omit<JsonOptions, 'maxBytes
     })
   let left = maxMembers
   const check = (one: unknown, depth: number): void => {
+    if (typeof one === 'number' && !Number.isFinite(one)) throw tooLarge()
     if (typeof one !== 'object' || one === null) return
     if (depth === 0) throw tooDeep()
     const members: readonly unknown[] = Array.isArray(one) ? one : Object.values(one)
@@ -114,6 +119,18 @@ function positionOf(text: string, error: unknown): number | undefined {
   if (message.startsWith('Unexpected end')) return text.length
   const match = /at position (\d+)/.exec(message)
   return match ? Number(match[1]) : undefined
+}
+
+function kindOf(value: JsonValue): string {
+  if (value === null) return 'null'
+  return Array.isArray(value) ? 'an array' : `a ${typeof value}`
+}
+
+function tooLarge(): RunletError {
+  return new RunletError('invalid_request', {
+    reason: 'bad_json',
+    message: 'a number in the JSON is larger than can be represented (about 1.8e308)',
+  })
 }
 
 function tooMany(maxMembers: number): RunletError {

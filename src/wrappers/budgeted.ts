@@ -1,5 +1,6 @@
 import { RunletError } from '../core/error.ts'
 import { estimateTokens } from '../core/message.ts'
+import { checkOptions } from '../core/options.ts'
 import type { Caller, ModelRequest, Provider } from '../core/provider.ts'
 import { memoryLedger, type Ledger } from './budget/ledger.ts'
 import { priceOf, spentFor, type Price, type Prices, type Spent } from './budget/money.ts'
@@ -28,7 +29,12 @@ export type BudgetWrapper = (provider: Provider, options?: { readonly prices?: P
  * Spending is what the provider counts, and four characters a token until it did. All providers that the same wrapper is
  * put around share its totals. A call without `CallOptions.caller` is a run of its own, in a session of all such calls.
  */
-export function budgeted({ run, session, prices = {}, ledger = memoryLedger() }: BudgetOptions): BudgetWrapper {
+export function budgeted(options: BudgetOptions): BudgetWrapper {
+  checkOptions('budgeted', options, { run: true, session: true, prices: true, ledger: true })
+  const { run, session, prices = {}, ledger = memoryLedger() } = options
+  for (const [name, amount] of Object.entries({ run, session })) {
+    checkOptions(`the ${name} of budgeted`, amount ?? {}, { tokens: true, cost: true })
+  }
   const tabs = openTabs(ledger)
   const needsPrice = run?.cost !== undefined || session?.cost !== undefined
   let calls = 0

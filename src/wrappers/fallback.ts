@@ -1,5 +1,6 @@
 import { systemClock, type Clock } from '../core/clock.ts'
 import { RunletError, isRateLimited, isTransient, toRunletError } from '../core/error.ts'
+import { checkOptions } from '../core/options.ts'
 import { isContent, type CallOptions, type ModelRequest, type Provider, type ProviderEvent } from '../core/provider.ts'
 import { attempt, type AttemptState } from './attempt.ts'
 
@@ -30,6 +31,7 @@ export interface FallbackOptions {
  * begins with it and goes on with the others in their order, any other begins with the first. `start` names who answered.
  */
 export function fallback(candidates: readonly Candidate[], options: FallbackOptions = {}): Provider {
+  checkOptions('fallback', options, { when: true, firstContentMs: true, clock: true })
   const [first] = candidates
   if (!first) throw noCandidates()
   const { when = (error) => isTransient(error) || isRateLimited(error), firstContentMs, clock = systemClock } = options

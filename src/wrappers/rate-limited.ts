@@ -1,6 +1,7 @@
 import { systemClock, type Clock } from '../core/clock.ts'
 import { isRateLimited, isRunletError } from '../core/error.ts'
 import { estimateTokens } from '../core/message.ts'
+import { checkOptions } from '../core/options.ts'
 import type { CallOptions, ModelRequest, ProviderEvent } from '../core/provider.ts'
 import { meter, toolTokens } from './meter.ts'
 import { limiter, type Limiter, type Pass, type Wish } from './rate/limiter.ts'
@@ -19,6 +20,8 @@ export interface RateLimitOptions {
   readonly clock?: Clock
 }
 
+const known = { requestsPerMinute: true, tokensPerMinute: true, maxWaitMs: true, maxQueued: true, clock: true } as const
+
 /** A wait that is longer is told. Milliseconds. */
 const MOMENT_MS = 250
 
@@ -32,6 +35,7 @@ const MOMENT_MS = 250
  * request has it, and corrected when the answer tells its usage.
  */
 export function rateLimited(options: RateLimitOptions = {}): Wrapper {
+  checkOptions('rateLimited', options, known)
   const { clock = systemClock } = options
   const { requestsPerMinute, tokensPerMinute, maxWaitMs = 30_000, maxQueued = 1000 } = options
   const limits = limiter({ requestsPerMinute, tokensPerMinute, maxWaitMs, maxQueued, clock })

@@ -1,5 +1,6 @@
 import { sleep, systemClock, type Clock } from '../core/clock.ts'
 import { toRunletError } from '../core/error.ts'
+import { checkOptions } from '../core/options.ts'
 import { retryDelayMs } from '../core/retry.ts'
 import { attempt, type AttemptState } from './attempt.ts'
 import { withStream, type Wrapper } from './wrapper.ts'
@@ -20,15 +21,17 @@ export interface RetryOptions {
  *
  * For providers that are used without a runtime, which does the same by itself (`limits.attempts`).
  */
-export function retrying({ attempts = 3, clock = systemClock, random }: RetryOptions = {}): Wrapper {
+export function retrying(options: RetryOptions = {}): Wrapper {
+  checkOptions('retrying', options, { attempts: true, clock: true, random: true })
+  const { attempts = 3, clock = systemClock, random } = options
   return (provider) =>
-    withStream(provider, async function* (request, options) {
+    withStream(provider, async function* (request, call) {
       for (let n = 1; ; n++) {
         const state: AttemptState = { committed: false }
         try {
-          return yield* attempt(provider.stream(request, options), state)
+          return yield* attempt(provider.stream(request, call), state)
         } catch (thrown) {
-          options.signal.throwIfAborted()
+          call.signal.throwIfAborted()
           const error = toRunletError(thrown)
           const delayMs = state.committed
             ? undefined
@@ -36,7 +39,7 @@ export function retrying({ attempts = 3, clock = systemClock, random }: RetryOpt
           if (delayMs === undefined) throw error
           const message = `${error.provider ?? provider.api}: attempt ${n + 1} of ${attempts} in ${delayMs / 1000} s, after ${error.code} (${error.reason})`
           yield [{ type: 'warning', code: 'provider_retry', message, cause: error.code }]
-          await sleep(clock, delayMs, options.signal)
+          await sleep(clock, delayMs, call.signal)
         }
       }
     })

@@ -1,4 +1,5 @@
 import { RunletError } from '../core/error.ts'
+import { checkOptions } from '../core/options.ts'
 import type { Provider, ProviderEvent } from '../core/provider.ts'
 import { matcher, type Matcher } from './safety/matcher.ts'
 import { badPattern, parsePattern, wordPattern, type Pattern } from './safety/pattern.ts'
@@ -38,7 +39,10 @@ export interface SafetyOptions {
  * calls are not looked at. Throws `invalid_request` with reason `bad_pattern` for a rule that cannot
  * be used.
  */
-export function safe({ rules, reasoning = false, window = 256 }: SafetyOptions): Wrapper {
+export function safe(options: SafetyOptions): Wrapper {
+  checkOptions('safe', options, { rules: true, reasoning: true, window: true })
+  const { rules, reasoning = false, window = 256 } = options
+  for (const rule of rules) checkOptions('a rule of safe', rule, knownOfRule)
   if (!Number.isInteger(window) || window < 1 || window > MAX_WINDOW) {
     throw badPattern(`the window is not a whole number from 1 to ${MAX_WINDOW}`)
   }
@@ -73,6 +77,15 @@ export function safe({ rules, reasoning = false, window = 256 }: SafetyOptions):
 }
 
 const MAX_WINDOW = 65_536
+
+const knownOfRule = {
+  category: true,
+  words: true,
+  pattern: true,
+  caseSensitive: true,
+  action: true,
+  replacement: true,
+} as const
 
 function patternsOf({ words = [], pattern, category, caseSensitive = false }: SafetyRule, window: number): Pattern[] {
   if (words.length === 0 && pattern === undefined) {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { scratchHome, startDaemon, type Daemon, type Home } from './daemon.ts'
+import { program, scratchHome, startDaemon, type Daemon, type Home } from './daemon.ts'
 
 let home: Home
 let daemon: Daemon
@@ -47,7 +47,10 @@ test('the examples of docs/http.md do what the page says', async () => {
 function bash(script: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const env = { ...home.env, URL: daemon.url, RUNLET_HOME: home.path }
-    const shell = spawn('bash', ['-c', script], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+    const shell = spawn('bash', ['-c', `runlet() { '${process.execPath}' '${program}' "$@"; }\n${script}`], {
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     let stdout = ''
     shell.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
     shell.once('error', reject)

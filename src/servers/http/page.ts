@@ -4,6 +4,7 @@ import { extname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { Context } from 'hono'
 import { RunletError } from '../../core/error.ts'
+import { quoted } from '../../core/quote.ts'
 import type { HttpContext, HttpEnv, Route } from './env.ts'
 
 /** The files of the page by their path, `/` among them. */
@@ -130,7 +131,7 @@ function pageFile(path: string): PageFile {
 function absent(pathname: string): RunletError {
   return new RunletError('not_found', {
     reason: 'path_unknown',
-    message: `there is nothing at ${JSON.stringify(pathname.slice(0, 100))}; the page is at /`,
+    message: `there is nothing at ${quoted(pathname)}; the page is at /`,
   })
 }
 

@@ -150,6 +150,32 @@ describe('a start whose body goes on as lines', () => {
     expect([l.provider.active, l.server.readers, l.readings()]).toEqual([0, 0, 0])
   })
 
+  test('tells of every line that came, behind a cancel too, before its end mark', async () => {
+    const { scripts } = held()
+    const l = lab({ scripts })
+    const up = talk(l)
+    up.write(start)
+    const answer = records((await up.response).body!)
+    await until(answer, 'start')
+    // The body stays open: nothing else is to be waited for.
+    up.write(line({ type: 'cancel' }) + steer('Late.') + 'nonsense\n')
+    up.write(line({ type: 'follow_up', text: 'Later.' }) + '{"type":')
+    await until(answer, 'finish')
+    const told: unknown[] = []
+    for await (const { type, line: number, input, error } of answer) {
+      told.push([type, number, input ?? (error as { reason: string } | undefined)?.reason])
+    }
+    expect(told).toEqual([
+      ['input_accepted', 2, 'cancel'],
+      ['input_error', 3, 'no_active_run'],
+      ['input_error', 4, 'bad_line'],
+      ['input_error', 5, 'no_active_run'],
+      ['input_error', 6, 'truncated_line'],
+      ['done', undefined, undefined],
+    ])
+    expect([l.server.readers, l.readings(), up.gone()]).toEqual([0, 0, true])
+  })
+
   test('is not cancelled by the end of its body, and not by a line that is no input', async () => {
     const { scripts, release } = held()
     const l = lab({ scripts })
@@ -439,6 +465,22 @@ describe('a body that goes on, over a real connection', () => {
     await ended(c, run!.run_id)
     expect(await (await c.runtime.find(run!.run_id)).header()).toMatchObject({ status: 'completed' })
     expect(c.diagnostics).toEqual([])
+  })
+
+  test('tells of every line that came, over a socket', async () => {
+    const { scripts } = held()
+    const { reader, send } = await raw(scripts)
+    send(start)
+    await reader.until('"type":"start"')
+    send(line({ type: 'cancel' }) + steer('Late.'))
+    await reader.ended
+    const told = reader
+      .body()
+      .toString()
+      .split('\n')
+      .slice(0, -1)
+      .map((one) => (JSON.parse(one) as Line).type)
+    expect(told.slice(-4)).toEqual(['finish', 'input_accepted', 'input_error', 'done'])
   })
 
   test('unless it asked for that (cancel_on_disconnect)', async () => {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { RunletError } from '../../../src/core/error.ts'
 import type { RunEvent } from '../../../src/core/event.ts'
+import type { Diagnostic } from '../../../src/engine/runtime.ts'
 import type { Answered } from '../../../src/servers/http/requests/exchange.ts'
 import { routes } from '../../../src/servers/http/routes.ts'
 import { connect, MANY, mebibyte, settled } from './connected.ts'
@@ -81,6 +83,58 @@ describe('who watches a server', () => {
     )
     expect(JSON.stringify(answers)).not.toContain('secret')
     expect(answers.filter(({ durationMs }) => !(durationMs >= 0))).toEqual([])
+  })
+})
+
+describe('what is no fault of the server is not counted as one', () => {
+  const told = (diagnostics: readonly Diagnostic[]) =>
+    diagnostics.map(({ level, code, cause }) => [level, code, cause === undefined])
+
+  for (const [path, type] of [
+    ['/v1/runs', 'application/json'],
+    ['/v1/runs', 'application/x-ndjson'],
+    ['/v1/chat/completions', 'application/json'],
+  ] as const) {
+    test(`a client that leaves in the middle of its ${type} to ${path} is a 499, and nothing in the log`, async () => {
+      const statuses: number[] = []
+      const l = await connect({ onAnswer: ({ status }) => statuses.push(status) })
+      const headers = { Authorization: `Bearer ${l.token}`, 'Content-Type': type, 'Content-Length': '1000' }
+      const { socket } = rawRequest({ port: l.port, method: 'POST', path, headers, body: '{"prompt":' })
+      await settled()
+      socket.destroy()
+      while (statuses.length === 0) await settled()
+      expect([statuses, l.diagnostics]).toEqual([[499], []])
+    })
+  }
+
+  test('a client that leaves while models are looked for is a 499, and nothing in the log', async () => {
+    const statuses: number[] = []
+    const l = lab({ onAnswer: ({ status }) => statuses.push(status) })
+    l.runtime.models = ({ signal } = {}) =>
+      new Promise((_, reject) => signal!.addEventListener('abort', () => reject(signal!.reason)))
+    const leaving = new AbortController()
+    const answer = l.ask('/v1/models', { signal: leaving.signal })
+    await settled()
+    leaving.abort()
+    await answer
+    expect([statuses, l.diagnostics]).toEqual([[499], []])
+  })
+
+  test('what is answered as a fault of the caller is none of ours, whatever status its error has elsewhere', async () => {
+    const l = lab()
+    const answer = await l.post('/v1/chat/completions', { messages: [{ role: 'function', name: 'f', content: 'x' }] })
+    expect([answer.status, l.diagnostics]).toEqual([400, []])
+  })
+
+  test('a stack is logged for what is unexpected, and only for that', async () => {
+    const l = lab()
+    const thrown: Error[] = [new Error('oops'), new RunletError('provider_unavailable', { message: 'away' })]
+    l.runtime.list = () => Promise.reject(thrown.shift()!)
+    expect([(await l.ask('/v1/runs')).status, (await l.ask('/v1/runs')).status]).toEqual([500, 503])
+    expect(told(l.diagnostics)).toEqual([
+      ['error', 'request_failed', false],
+      ['info', 'request_failed', true],
+    ])
   })
 })
 

@@ -322,6 +322,10 @@ describe('a connection that takes nothing', () => {
     const { runs, controls } = several(stuck.body())
     expect([stuck.whole(), runs.get('run_a')!.ids.length]).toEqual([true, 3 + 16 * MANY])
     expect(controls.slice(1)).toEqual([{ type: 'overflow', ts: expect.any(Number), reason: 'slow_consumer' }])
+    expect(l.server.readerCounts).toMatchObject({ opened: 1, overflowed: 1, disconnected: 0 })
+    expect(l.diagnostics.map(({ message }) => message)).toEqual([
+      'a connection with 1 run took nothing for 30 s and is closed',
+    ])
   })
 
   test('is closed after 30 s', async () => {
@@ -336,6 +340,7 @@ describe('a connection that takes nothing', () => {
     await l.clock.advance(62_000)
     await settled()
     expect([l.server.readers, l.readings(), l.server.pendingBytes]).toEqual([0, 0, 0])
+    expect(l.server.readerCounts).toMatchObject({ opened: 3, overflowed: 3, disconnected: 0 })
     expect(l.diagnostics).toContainEqual({
       level: 'warning',
       code: 'slow_consumer',

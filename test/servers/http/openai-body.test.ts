@@ -245,7 +245,13 @@ describe('a body', () => {
       'arguments that are no object',
       { messages: [user, asks(call('c1', '[]'))] },
       'invalid_request',
-      'messages.1.tool_calls.0.function.arguments: this is not the JSON that was expected',
+      'messages.1.tool_calls.0.function.arguments: this is not a JSON object but an array',
+    ],
+    [
+      'two calls with one id',
+      { messages: [user, asks(call('c1'), call('c2'), call('c1'))] },
+      'invalid_request',
+      'messages.1.tool_calls.2.id: "c1" is the id of a call before it',
     ],
     [
       'a call of another kind',

@@ -113,9 +113,21 @@ test('a provider that breaks off is an error in the stream', async () => {
   expect(text.length).toBeGreaterThan(0)
 })
 
-test('what the provider refuses has its status', async () => {
-  const ask = client.chat.completions.create({ model: 'sim/hello?status=401', messages, stream: true })
-  await expect(ask).rejects.toMatchObject({ status: 401, type: 'authentication_error' })
+test.each([
+  [401, true],
+  [401, false],
+  [403, false],
+])('a key that the provider refuses (%i, streamed: %s) is not taken for one that we refuse', async (status, stream) => {
+  let asked = 0
+  const counting = new OpenAI({
+    apiKey: token,
+    baseURL: `${listening.url}/v1`,
+    maxRetries: 2,
+    fetch: (...given) => (asked++, fetch(...given)),
+  })
+  const ask = counting.chat.completions.create({ model: `sim/hello?status=${status}`, messages, stream })
+  await expect(ask).rejects.toMatchObject({ status: 502, type: 'server_error', code: 'provider_unauthorized' })
+  expect(asked).toBe(1)
 })
 
 test('the AI SDK streams text, calls and usage', async () => {

@@ -42,6 +42,24 @@ async function failure(work: Promise<unknown>): Promise<APIError> {
 }
 
 describe('the official client', () => {
+  test('is told, in words that it shows, where it went astray', async () => {
+    const { client } = await openaiDoor({ scripts: [says('x')] })
+    const astray = client.withOptions({ baseURL: client.baseURL.replace(/\/v1\/?$/, ''), maxRetries: 0 })
+    const missing = [
+      [astray.chat.completions.create({ model, messages }), /the base URL of an OpenAI client ends with \/v1/],
+      [
+        client.responses.create({ model, input: 'Hi' }),
+        /Chat Completions, at \/v1\/chat\/completions; there is no responses/,
+      ],
+      [client.embeddings.create({ model, input: 'Hi' }), /there is no embeddings here/],
+    ] as const
+    for (const [asked, words] of missing) {
+      const { status, message } = await failure(asked)
+      expect(status).toBe(404)
+      expect(message).toMatch(words)
+    }
+  })
+
   test('streams an answer chunk by chunk, and finds the run that it came from', async () => {
     const door = await openaiDoor({ scripts: [says('Hello', ' ', 'world')] })
     const { data: stream, response } = await door.client.chat.completions

@@ -151,6 +151,7 @@ describe('the schemas of requests', () => {
     { options: { provider_options: 1 } },
     { caller_tools: [{ name: 'a b', description: '', parameters: {} }] },
     { caller_tools: [{ name: 'ab', description: '', parameters: {} }], caller_results: 'answer' },
+    { caller_tools: [{ name: 'ab', description: '', parameters: { type: 'object' } }], caller_results: 'answer' },
     { caller_results: 'never' },
     { type: 'steer', text: 'x' },
     { type: 'steer' },

@@ -134,6 +134,11 @@ describe('POST /v1/runs', () => {
   })
 })
 
+test('a body whose content coding is none is taken', async () => {
+  const answer = await lab().post('/v1/runs', { prompt: 'Hi' }, { 'content-encoding': 'identity' })
+  expect(answer.status).toBe(202)
+})
+
 describe('refusals of POST /v1/runs', () => {
   const json = { 'content-type': 'application/json' }
   const cases: [
@@ -194,7 +199,7 @@ describe('refusals of POST /v1/runs', () => {
     ],
     [
       'a tool whose name could not be called',
-      '{"prompt":"Hi","caller_tools":[{"name":"a b","description":"","parameters":{}}]}',
+      '{"prompt":"Hi","caller_tools":[{"name":"a b","description":"","parameters":{"type":"object"}}]}',
       json,
       400,
       'body_invalid',
@@ -207,6 +212,82 @@ describe('refusals of POST /v1/runs', () => {
       400,
       'body_invalid',
       'the body is not accepted: options.provider_options: expected an object',
+    ],
+    ...['{}', '{"type":"string"}', '{"type":["object"]}'].map((parameters): (typeof cases)[number] => [
+      `a tool whose input is no object: ${parameters}`,
+      `{"prompt":"Hi","caller_tools":[{"name":"f","description":"","parameters":${parameters}}]}`,
+      json,
+      400,
+      'body_invalid',
+      'the body is not accepted: caller_tools.0.parameters: expected a JSON Schema with "type": "object"',
+    ]),
+    [
+      'the choice of a tool that it does not have',
+      `{"prompt":"Hi","caller_tools":[{"name":"f","description":"","parameters":{"type":"object"}}],"options":{"tool_choice":{"name":"${'g'.repeat(90)}"}}}`,
+      json,
+      400,
+      'body_invalid',
+      `the body is not accepted: options.tool_choice.name: there is no tool "${'g'.repeat(79)}…" in tools or caller_tools`,
+    ],
+    [
+      'a tool that must be called where there is none',
+      '{"prompt":"Hi","options":{"tool_choice":"required"}}',
+      json,
+      400,
+      'body_invalid',
+      'the body is not accepted: options.tool_choice: there are no tools to choose from',
+    ],
+    [
+      'a result of a call that nobody made',
+      '{"messages":[{"role":"assistant","parts":[{"type":"tool_call","call_id":"c","name":"f","input":{}}]},{"role":"tool","call_id":"d","name":"f","content":1}]}',
+      json,
+      400,
+      'body_invalid',
+      'the body is not accepted: messages.1.call_id: "d" is no call of the messages before it',
+    ],
+    [
+      'a result, in a session that is not there',
+      '{"session_id":"s","messages":[{"role":"tool","call_id":"d","name":"f","content":1}]}',
+      json,
+      404,
+      'session_unknown',
+    ],
+    [
+      'a number without end',
+      '{"prompt":"Hi","options":{"provider_options":{"seed":1e999}}}',
+      json,
+      400,
+      'bad_json',
+      'a number in the JSON is larger than can be represented (about 1.8e308)',
+    ],
+    ...[
+      ['null', 'null'],
+      ['[]', 'an array'],
+      ['"x"', 'a string'],
+      ['7', 'a number'],
+    ].map(([body, kind]): (typeof cases)[number] => [
+      `${body} for an object`,
+      body!,
+      json,
+      400,
+      'bad_json',
+      `the body is not a JSON object but ${kind}`,
+    ]),
+    [
+      'a body that is compressed on its way',
+      '{"prompt":"Hi"}',
+      { ...json, 'transfer-encoding': 'gzip, chunked' },
+      415,
+      'transfer_encoding',
+      'the body is sent as "gzip, chunked"; send it as it is, or chunked',
+    ],
+    [
+      'text of a long name',
+      '{}',
+      { 'content-type': `text/${'x'.repeat(90)}` },
+      415,
+      'content_type',
+      `the body is "text/${'x'.repeat(74)}…"; send application/json`,
     ],
     ['no prompt', '{}', json, 400, 'empty_prompt'],
     ['an unknown model', '{"prompt":"Hi","model":"nowhere/x"}', json, 404, 'model_unknown'],
@@ -357,6 +438,14 @@ describe('an idempotency key', () => {
     await l.post('/v1/runs', { prompt: 'Hi' }, { 'idempotency-key': 'k' })
     const response = await l.post('/v1/runs', { prompt: 'Ho' }, { 'idempotency-key': 'k' })
     expect([response.status, (await response.json()).reason]).toEqual([422, 'idempotency_conflict'])
+  })
+
+  test('is not the same body where a number was too large to be told apart from null', async () => {
+    const l = lab()
+    const body = (seed: string) => `{"prompt":"Hi","options":{"provider_options":{"seed":${seed}}}}`
+    await l.post('/v1/runs', body('null'), { 'idempotency-key': 'k' })
+    const response = await l.post('/v1/runs', body('1e999'), { 'idempotency-key': 'k' })
+    expect([response.status, response.headers.get('idempotency-replayed')]).toEqual([400, null])
   })
 
   test('is not used up by a request that is refused', async () => {

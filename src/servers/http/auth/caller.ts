@@ -51,7 +51,7 @@ function owner(keyring: Keyring): Caller {
 
 function runReader(keyring: Keyring, given: string, now: number): Caller {
   const grant = keyring.keys.runTokens.read(given)
-  if (!grant) throw unauthorized('token_wrong', 'the token is not the one of this server')
+  if (!grant) throw unauthorized('token_wrong', 'the token is not the one of this server; "runlet token" prints that')
   const { run, expiresAt } = grant
   const over = (at: number) => (at >= expiresAt ? 'token_expired' : undefined)
   if (over(now)) throw unauthorized('token_expired', 'the time of this token is over; ask for another')
@@ -74,10 +74,7 @@ function whileKept(keyring: Keyring, lapse: Lapse): Lapse {
 }
 
 const missing = () =>
-  unauthorized(
-    'token_missing',
-    'there is no token; send "Authorization: Bearer TOKEN" with what the server\'s token file holds',
-  )
+  unauthorized('token_missing', 'there is no token; send "Authorization: Bearer TOKEN" with what "runlet token" prints')
 
 const notOfThePage = () =>
   unauthorized(

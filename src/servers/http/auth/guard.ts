@@ -2,6 +2,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
 import type { Clock } from '../../../core/clock.ts'
 import { RunletError } from '../../../core/error.ts'
+import { quoted } from '../../../core/quote.ts'
 import { runUnknown } from '../../../engine/handle.ts'
 import { callerOf } from './caller.ts'
 import type { Access, HttpEnv, Route } from '../env.ts'
@@ -50,10 +51,10 @@ export function guard(options: GuardOptions): MiddlewareHandler<HttpEnv> {
       // Browsers leave `Origin` away on images, frames and links. What is no browser does not send this header.
       const foreign = site !== undefined && site !== 'none' && site !== 'same-origin'
       if (foreign && !(isLink(c) && routeOf(c, table).route?.linked)) {
-        throw originRefused(`a page of another site (${site.slice(0, 20)})`)
+        throw originRefused(`a page of another site (${quoted(site)})`)
       }
     } else if (!own && !listed.has(origin)) {
-      throw originRefused(`the page at ${JSON.stringify(origin.slice(0, 100))}`)
+      throw originRefused(`the page at ${quoted(origin)}`)
     } else {
       c.header('Access-Control-Allow-Origin', origin)
       c.header('Access-Control-Expose-Headers', EXPOSED)
@@ -159,13 +160,13 @@ function hostRefused(host: string): RunletError {
   return new RunletError('forbidden', {
     status: 421,
     reason: 'host_refused',
-    message: `this server is not called ${JSON.stringify(host.slice(0, 100))}; use its address, or add the name to its hosts`,
+    message: `this server is not called ${quoted(host)}; use its address, or add the name to its hosts ("runlet serve --name NAME")`,
   })
 }
 
 function originRefused(who: string): RunletError {
   return new RunletError('forbidden', {
     reason: 'origin_refused',
-    message: `${who} may not call this server; add its origin to the server's list of origins if it should`,
+    message: `${who} may not call this server; add its origin if it should ("runlet serve --origin ORIGIN")`,
   })
 }

@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import type { JsonObject, JsonValue } from '../../../core/json.ts'
 import type { ModelOptions } from '../../../core/provider.ts'
+import { quoted } from '../../../core/quote.ts'
 import type { ToolSpec } from '../../../core/tool.ts'
 import type { StartRequest } from '../../../engine/request.ts'
-import { anyJson, anyObject, checked } from '../requests/checked.ts'
+import { anyJson, anyObject, checked, invalid } from '../requests/checked.ts'
 import { conversationOf, messageSchema } from './messages.ts'
-import { invalid, shown, unsupported } from './refusals.ts'
+import { unsupported } from './refusals.ts'
 
 const text = z.string().min(1)
 
@@ -140,7 +141,8 @@ function modelOptions(body: ChatBody): ModelOptions {
 }
 
 function toolSpec({ type, function: given }: z.infer<typeof toolSchema>, i: number): ToolSpec {
-  if (type !== 'function') throw unsupported(`tools.${i}`, `a tool of type ${shown(type)} is not taken, only functions`)
+  if (type !== 'function')
+    throw unsupported(`tools.${i}`, `a tool of type ${quoted(type)} is not taken, only functions`)
   if (!given) throw invalid(`tools.${i}.function`, 'expected an object')
   const { name, description, parameters, strict } = given
   return {
@@ -160,11 +162,11 @@ function toolChoice(
     return choice
   }
   if (choice.type !== 'function' || !choice.function) {
-    throw unsupported('tool_choice', `a choice of type ${shown(choice.type)} is not taken, only functions`)
+    throw unsupported('tool_choice', `a choice of type ${quoted(choice.type)} is not taken, only functions`)
   }
   const { name } = choice.function
   if (tools.some((tool) => tool.function?.name === name)) return { name }
-  throw invalid('tool_choice.function.name', `there is no tool ${shown(name)} in tools`)
+  throw invalid('tool_choice.function.name', `there is no tool ${quoted(name)} in tools`)
 }
 
 const isGiven = <T>(value: T | null | undefined): value is T => value !== null && value !== undefined

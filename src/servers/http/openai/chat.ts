@@ -1,5 +1,6 @@
 /** `POST /v1/chat/completions`: a run, started and read as OpenAI's clients do. */
 import type { Context } from 'hono'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { Batch } from '../../../core/batch.ts'
 import { RunletError, errorFromBody, type ErrorBody } from '../../../core/error.ts'
 import type { EventType, FinishReason } from '../../../core/event.ts'
@@ -10,7 +11,7 @@ import { openCompletion } from '../../../formats/openai-chat/completion.ts'
 import { cancelledError } from '../../../formats/openai-chat/error.ts'
 import { abandonRun } from '../runs/abandon.ts'
 import { negotiate } from '../requests/accept.ts'
-import { readJson } from '../requests/body.ts'
+import { CLIENT_CLOSED, readJson } from '../requests/body.ts'
 import { callerIds } from '../runs/caller-ids.ts'
 import { unknownHeader } from '../requests/checked.ts'
 import type { HttpContext, HttpEnv, Route } from '../env.ts'
@@ -21,6 +22,7 @@ import { streamRun } from '../streams/stream.ts'
 import { readChatBody } from './body.ts'
 import { chatDoc } from './doc.ts'
 import { openaiProblem } from './problem.ts'
+import { ofProvider } from './refusals.ts'
 
 const PATH = '/v1/chat/completions'
 
@@ -135,18 +137,15 @@ async function answerWhole(
 /** Nobody reads the answer any more. While the server closes, it is the server that has ended the connection. */
 function callerGone(c: Context<HttpEnv>, http: HttpContext, { run, keep }: Call): Response {
   if (!keep && !http.readers.closing) abandonRun(http, run.id)
-  return c.body(null, CLIENT_CLOSED_REQUEST)
+  return c.body(null, CLIENT_CLOSED as ContentfulStatusCode)
 }
-
-/** No status of a standard, as it is never sent; logs know it from nginx. */
-const CLIENT_CLOSED_REQUEST = 499 as 400
 
 function throwFailure(
   { error, finish_reason }: { readonly error?: ErrorBody; readonly finish_reason?: FinishReason },
   { run, keyed }: Call,
 ): void {
   // The same key finds the same failure, so there is no use in trying again with it.
-  if (error) throw errorFromBody(keyed ? final(error) : error)
+  if (error) throw ofProvider(errorFromBody(keyed ? final(error) : error))
   if (finish_reason !== 'cancelled') return
   const { code, reason, message } = cancelledError(run.id)
   throw new RunletError(code, { status: 409, reason, message })

@@ -2,8 +2,10 @@ import { z } from 'zod'
 import { toRunletError } from '../../../core/error.ts'
 import type { JsonObject } from '../../../core/json.ts'
 import type { AssistantPart, Message, ToolMessage } from '../../../core/message.ts'
+import { quoted } from '../../../core/quote.ts'
 import { parseJsonObject } from '../../../wire/json.ts'
-import { invalid, shown, unsupported } from './refusals.ts'
+import { invalid } from '../requests/checked.ts'
+import { unsupported } from './refusals.ts'
 
 const contentSchema = z.union([z.string(), z.array(z.looseObject({ type: z.string() }))])
 
@@ -66,7 +68,7 @@ function toolResult(message: Given, place: string, open: Map<string, string>): T
   const call_id = message.tool_call_id ?? ''
   const name = open.get(call_id)
   if (name === undefined) {
-    throw invalid(`${place}.tool_call_id`, `${shown(call_id)} is no call of the assistant message before it`)
+    throw invalid(`${place}.tool_call_id`, `${quoted(call_id)} is no call of the assistant message before it`)
   }
   open.delete(call_id)
   return { role: 'tool', call_id, name, content: textOf(message, place), is_error: false }
@@ -75,7 +77,7 @@ function toolResult(message: Given, place: string, open: Map<string, string>): T
 /** Models refuse a conversation in which a call has no result. */
 function checkAnswered(open: ReadonlyMap<string, string>, place: string): void {
   if (open.size === 0) return
-  const ids = [...open.keys()].slice(0, 5).map(shown)
+  const ids = [...open.keys()].slice(0, 5).map(quoted)
   throw invalid(place, `a message of role "tool" has to answer each call before it; missing: ${ids.join(', ')}`)
 }
 
@@ -85,7 +87,13 @@ function assistantParts(message: Given, place: string): AssistantPart[] {
   const parts: AssistantPart[] = []
   if (reasoning) parts.push({ type: 'reasoning', text: reasoning })
   if (text !== '') parts.push({ type: 'text', text })
-  tool_calls?.forEach((call, i) => parts.push(toolCall(call, `${place}.tool_calls.${i}`)))
+  const ids = new Set<string>()
+  tool_calls?.forEach((call, i) => {
+    const here = `${place}.tool_calls.${i}`
+    if (ids.has(call.id)) throw invalid(`${here}.id`, `${quoted(call.id)} is the id of a call before it`)
+    ids.add(call.id)
+    parts.push(toolCall(call, here))
+  })
   return parts
 }
 
@@ -93,7 +101,7 @@ function toolCall(
   { id, type = 'function', function: called }: z.infer<typeof callSchema>,
   place: string,
 ): AssistantPart {
-  if (type !== 'function') throw unsupported(place, `a call of type ${shown(type)} is not taken, only functions`)
+  if (type !== 'function') throw unsupported(place, `a call of type ${quoted(type)} is not taken, only functions`)
   if (!called) throw invalid(`${place}.function`, 'expected an object')
   return { type: 'tool_call', call_id: id, name: called.name, input: argumentsOf(called.arguments, place) }
 }
@@ -118,7 +126,7 @@ function textOf({ content }: Given, place: string): string {
       if (typeof said === 'string') return said
       const here = `${place}.content.${i}`
       if (part.type === 'text') throw invalid(`${here}.text`, 'expected string')
-      throw unsupported(here, `content of type ${shown(part.type)} is not taken; Runlet passes on text only`)
+      throw unsupported(here, `content of type ${quoted(part.type)} is not taken; Runlet passes on text only`)
     })
     .join('')
 }

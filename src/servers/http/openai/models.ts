@@ -1,10 +1,12 @@
 import { errorBody, RunletError, toRunletError } from '../../../core/error.ts'
 import { nearest } from '../../../core/near.ts'
 import type { ModelInfo } from '../../../core/provider.ts'
+import { quoted } from '../../../core/quote.ts'
 import { modelsSchema } from '../openapi/answers.ts'
 import type { Route } from '../env.ts'
 import { readQuery } from '../requests/query.ts'
 import { openaiProblem } from './problem.ts'
+import { ofProvider } from './refusals.ts'
 
 /** `GET /v1/models`: as OpenAI's clients know it, and for each provider that could not tell, why. */
 export const listModels: Route = {
@@ -54,7 +56,7 @@ export const showModel: Route = {
     const model = known.find((one) => one.id === id)
     if (model) return c.json(model)
     const silent = answers.find(({ provider, error }) => error && id.startsWith(`${provider}/`))
-    if (silent?.error) throw toRunletError(silent.error)
+    if (silent?.error) throw ofProvider(toRunletError(silent.error))
     throw modelUnknown(
       id,
       nearest(
@@ -78,6 +80,6 @@ function modelUnknown(id: string, meant: string | undefined): RunletError {
   const hint = meant === undefined ? 'GET /v1/models lists those there are' : `did you mean "${meant}"?`
   return new RunletError('not_found', {
     reason: 'model_unknown',
-    message: `there is no model ${JSON.stringify(id.slice(0, 80))} here; ${hint}`,
+    message: `there is no model ${quoted(id)} here; ${hint}`,
   })
 }

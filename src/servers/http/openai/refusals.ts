@@ -1,17 +1,13 @@
 import { RunletError } from '../../../core/error.ts'
 
-/** For a body that says something wrong at `place`. */
-export function invalid(place: string, what: string): RunletError {
-  return new RunletError('invalid_request', {
-    reason: 'body_invalid',
-    message: `the body is not accepted: ${place}: ${what}`,
-  })
-}
-
 /** For what OpenAI's API has and Runlet has not. */
 export function unsupported(place: string, what: string): RunletError {
   return new RunletError('unsupported', { message: `the body is not accepted: ${place}: ${what}` })
 }
 
-/** What a stranger wrote, fit for a message. */
-export const shown = (text: string): string => JSON.stringify(text.slice(0, 80))
+/** A failure of a provider. That it takes not Runlet's key says nothing of the caller's, which 401 and 403 would. */
+export function ofProvider(error: RunletError): RunletError {
+  if (error.code !== 'unauthorized' && error.code !== 'forbidden') return error
+  const { message } = error
+  return new RunletError('network', { reason: 'provider_unauthorized', temporary: false, message, cause: error })
+}

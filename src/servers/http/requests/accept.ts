@@ -1,4 +1,5 @@
 import { RunletError } from '../../../core/error.ts'
+import { quoted } from '../../../core/quote.ts'
 
 export interface Offers<T> {
   /** Media types that can be had, each with what it stands for; of two that are liked as much, the earlier one. */
@@ -29,6 +30,6 @@ export function negotiate<T>(accept: string | undefined, { types, fallback }: Of
   throw new RunletError('invalid_request', {
     status: 406,
     reason: 'not_acceptable',
-    message: `nothing here can be had as ${JSON.stringify(accept.slice(0, 80))}; accept one of ${offered.join(', ')}`,
+    message: `nothing here can be had as ${quoted(accept)}; accept one of ${offered.join(', ')}`,
   })
 }

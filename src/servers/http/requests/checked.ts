@@ -23,15 +23,20 @@ export const anyObject = z.custom<JsonObject>(isRecord, 'expected an object').me
  */
 export function checked<T>(schema: z.ZodType<T>, json: JsonObject): Checked<T> {
   const result = schema.safeParse(json)
-  if (!result.success) {
-    throw new RunletError('invalid_request', {
-      reason: 'body_invalid',
-      message: `the body is not accepted: ${result.error.issues.slice(0, 5).map(describe).join('; ')}`,
-    })
-  }
+  if (!result.success) throw notAccepted(result.error.issues.slice(0, 5).map(describe).join('; '))
   const unknown = new Set<string>()
   collectUnknown(json, result.data, '', unknown)
   return { value: result.data, unknown: [...unknown] }
+}
+
+/** For a body that says something wrong at `place`, found behind its schema. */
+export const invalid = (place: string, what: string): RunletError => notAccepted(`${place}: ${what}`)
+
+function notAccepted(faults: string): RunletError {
+  return new RunletError('invalid_request', {
+    reason: 'body_invalid',
+    message: `the body is not accepted: ${faults}`,
+  })
 }
 
 function describe(issue: z.core.$ZodIssue): string {

@@ -1,4 +1,5 @@
 import { RunletError } from '../../../core/error.ts'
+import { quoted } from '../../../core/quote.ts'
 
 /**
  * The query parameters of a request, each at most once. One that is not known is refused: a misspelt `after` would
@@ -10,7 +11,7 @@ export function readQuery<K extends string>(url: string, known: readonly K[]): P
   for (const [name, value] of new URL(url).searchParams) {
     if (!isOneOf(name, known)) {
       const those = known.length === 0 ? 'there are none' : `known are ${known.join(', ')}`
-      throw bad('unknown_parameter', `there is no query parameter ${JSON.stringify(name.slice(0, 40))}; ${those}`)
+      throw bad('unknown_parameter', `there is no query parameter ${quoted(name)}; ${those}`)
     }
     if (query[name] !== undefined) throw bad('repeated_parameter', `the query parameter "${name}" is given twice`)
     query[name] = value
@@ -48,7 +49,7 @@ const isOneOf = <K extends string>(word: string, words: readonly K[]): word is K
   (words as readonly string[]).includes(word)
 
 function badParameter(name: string, value: string, wanted: string): RunletError {
-  return bad('bad_parameter', `the query parameter "${name}" is ${JSON.stringify(value.slice(0, 40))}; give ${wanted}`)
+  return bad('bad_parameter', `the query parameter "${name}" is ${quoted(value)}; give ${wanted}`)
 }
 
 function bad(reason: string, message: string): RunletError {

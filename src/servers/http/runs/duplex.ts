@@ -8,6 +8,7 @@ import type { JsonObject } from '../../../core/json.ts'
 import { boundedJson } from '../../../wire/json.ts'
 import { ndjsonLines, type ReadLine } from '../../../wire/ndjson.ts'
 import type { HttpContext } from '../env.ts'
+import { checkCodings, clientClosed } from '../requests/body.ts'
 import { readInput, sendInput } from './input-body.ts'
 import { utf8Faults } from './utf8-faults.ts'
 
@@ -15,8 +16,10 @@ import { utf8Faults } from './utf8-faults.ts'
 export interface InputLines {
   /** The first object. Throws `invalid_request` with what is wrong with it, or reason `no_start`. */
   first(): Promise<JsonObject>
-  /** What comes behind it. Ends with the body, and with `stop`; throws when the connection breaks. */
+  /** What comes behind it. Ends with the body, and with `finish` and `stop`; throws when the connection breaks. */
   rest(): AsyncIterable<ReadLine>
+  /** Only what has arrived by now is still read. */
+  finish(): void
   /** Nothing more is read. */
   stop(): void
 }
@@ -25,6 +28,8 @@ export interface InputLines {
 export interface ReaderLink {
   /** Resolves once its connection had room for it. */
   tell(record: ControlBody): Promise<void>
+  /** The end mark of the stream, once there is only that to come, waits for this. It must not reject. */
+  beforeEnd(settle: () => Promise<void>): void
   /** Aborts when the stream has ended, or its connection. */
   readonly signal: AbortSignal
 }
@@ -36,20 +41,17 @@ export function sendsLines({ headers }: Request): boolean {
   return mediaType.test(headers.get('content-type') ?? '')
 }
 
-/** Begins to read a request as lines of at most `maxBytes`. Throws `invalid_request` 415 with reason `content_encoding`. */
+/** Begins to read a request as lines of at most `maxBytes`. Throws as `checkCodings`. */
 export function inputLines(request: Request, maxBytes: number): InputLines {
-  if (request.headers.has('content-encoding')) {
-    throw new RunletError('invalid_request', {
-      status: 415,
-      reason: 'content_encoding',
-      message: 'the body is compressed; send it as it is',
-    })
-  }
+  checkCodings(request)
   const reader = request.body?.getReader()
-  const lines = readLines(reader, maxBytes)
+  const arrivals = reader && arrivalsOf(reader)
+  const lines = readLines(arrivals, maxBytes)
   return {
     async first() {
-      const { value: line } = await lines.next()
+      const { value: line } = await lines.next().catch((thrown: unknown) => {
+        throw clientClosed(thrown)
+      })
       if (line && 'record' in line) return line.record as JsonObject
       throw line
         ? line.error
@@ -59,22 +61,47 @@ export function inputLines(request: Request, maxBytes: number): InputLines {
           })
     },
     rest: () => lines,
+    finish: () => arrivals?.finish(),
     stop: () => void reader?.cancel().catch(() => {}),
   }
 }
 
-/** Hands each line to the run, one after the other, and tells the reader what became of it. Never rejects. */
+/**
+ * Hands each line to the run, one after the other, and tells the reader what became of it. The end mark of the answer
+ * waits until that is told of every line that has arrived. Never rejects.
+ */
 export async function takeInputs(
   input: InputLines,
   run: string,
   { link, http }: { readonly link: ReaderLink; readonly http: Pick<HttpContext, 'runtime' | 'onDiagnostic'> },
 ): Promise<void> {
   if (link.signal.aborted) return input.stop()
-  link.signal.addEventListener('abort', () => input.stop(), { once: true })
-  try {
-    for await (const line of input.rest()) await link.tell(await outcome(line, run, http))
-  } catch {
-    // The connection broke. The reader on it notices by itself, and that is no concern of the run.
+  let entriesOver: (() => void) | undefined
+  const over = new Promise<void>((resolve) => (entriesOver = resolve))
+  const stop = () => {
+    input.stop()
+    entriesOver?.()
+  }
+  link.signal.addEventListener('abort', stop, { once: true })
+  const settled = takeLines()
+  link.beforeEnd(() => {
+    input.finish()
+    entriesOver?.()
+    return settled
+  })
+  return settled
+
+  async function takeLines(): Promise<void> {
+    try {
+      for await (const line of input.rest()) {
+        const told = await outcome(line, run, http)
+        // What a cancel leads to is the end of the entries, and is told behind it.
+        if (told.type === 'input_accepted' && told.input === 'cancel') await over
+        await link.tell(told)
+      }
+    } catch {
+      // The connection broke. The reader on it notices by itself, and that is no concern of the run.
+    }
   }
 }
 
@@ -104,17 +131,43 @@ async function outcome(
   }
 }
 
-type ByteReader = ReadableStreamDefaultReader<Uint8Array>
+/** The bytes of a body as they come. */
+interface Arrivals {
+  next(): Promise<IteratorResult<Uint8Array>>
+  finish(): void
+}
 
-async function* readLines(reader: ByteReader | undefined, maxBytes: number): AsyncGenerator<ReadLine, void, undefined> {
-  if (!reader) return
+function arrivalsOf(reader: ReadableStreamDefaultReader<Uint8Array>): Arrivals {
+  let finishing = false
+  let giveUp: (() => void) | undefined
+  return {
+    next: () =>
+      new Promise((resolve, reject) => {
+        giveUp = () => void turnsOfLoop(3).then(() => resolve({ done: true, value: undefined }))
+        reader.read().then((chunk) => resolve(chunk as IteratorResult<Uint8Array>), reject)
+        if (finishing) giveUp?.()
+      }),
+    finish() {
+      finishing = true
+      giveUp?.()
+    },
+  }
+}
+
+/** What lies in a socket's buffer takes a turn or two on its way through the streams of Node and of the web. */
+async function turnsOfLoop(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise(setImmediate)
+}
+
+async function* readLines(arrivals: Arrivals | undefined, maxBytes: number): AsyncGenerator<ReadLine, void, undefined> {
+  if (!arrivals) return
   const faults = utf8Faults()
   const chunks: AsyncIterable<Uint8Array> = {
     [Symbol.asyncIterator]: () => ({
       async next() {
-        const chunk = await reader.read()
-        if (chunk.value) faults.push(chunk.value)
-        return chunk as IteratorResult<Uint8Array>
+        const chunk = await arrivals.next()
+        if (chunk.done !== true) faults.push(chunk.value)
+        return chunk
       },
     }),
   }
@@ -122,7 +175,7 @@ async function* readLines(reader: ByteReader | undefined, maxBytes: number): Asy
     for (const line of lines) yield faults.take(line.number) ? badUtf8(line.number) : bounded(line)
   }
   // Behind a line that is too long nothing can be read, but whoever sends more must not wait for ever.
-  while (!(await reader.read()).done);
+  while (!(await arrivals.next()).done);
 }
 
 /** A line whose object could be received, but not stored, is none. */

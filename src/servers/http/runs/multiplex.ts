@@ -5,6 +5,7 @@ import { RunletError, toRunletError } from '../../../core/error.ts'
 import type { RunId } from '../../../core/event.ts'
 import type { Format } from '../../../core/format.ts'
 import type { RunHeader } from '../../../core/log.ts'
+import { quoted } from '../../../core/quote.ts'
 import type { Lapse } from '../auth/caller.ts'
 import type { HttpContext, HttpEnv, Route } from '../env.ts'
 import { Lanes } from '../streams/lanes.ts'
@@ -77,8 +78,7 @@ function readPlaces(address: string): Asked {
     )
   }
   const twice = places.find(({ run }, i) => places.findIndex((other) => other.run === run) !== i)
-  if (twice)
-    throw refused('run_repeated', `run ${JSON.stringify(twice.run.slice(0, 100))} is named twice; its events come once`)
+  if (twice) throw refused('run_repeated', `run ${quoted(twice.run)} is named twice; its events come once`)
   return { places, watch }
 }
 

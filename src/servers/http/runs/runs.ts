@@ -3,6 +3,7 @@ import { formatCursor } from '../../../core/cursor.ts'
 import { RunletError, isExpired } from '../../../core/error.ts'
 import { lastAnswer, outputText, type RunView } from '../../../core/fold.ts'
 import type { ListQuery, RunHeader } from '../../../core/log.ts'
+import { quoted } from '../../../core/quote.ts'
 import type { Run } from '../../../engine/runtime.ts'
 import { runDetailSchema, runListSchema, runSchema, sessionSchema, statuses } from '../openapi/answers.ts'
 import { readJson } from '../requests/body.ts'
@@ -129,7 +130,7 @@ export const showSession: Route = {
     if (!first) {
       throw new RunletError('not_found', {
         reason: 'session_unknown',
-        message: `there is no session ${JSON.stringify(session_id.slice(0, 100))} in this store`,
+        message: `there is no session ${quoted(session_id)} in this store`,
       })
     }
     return c.json({

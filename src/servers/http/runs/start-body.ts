@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import type { JsonObject } from '../../../core/json.ts'
 import type { Message } from '../../../core/message.ts'
+import { quoted } from '../../../core/quote.ts'
 import type { StartRequest } from '../../../engine/request.ts'
-import { anyJson, anyObject, checked } from '../requests/checked.ts'
+import { anyJson, anyObject, checked, invalid } from '../requests/checked.ts'
 
 const text = z.string().min(1)
 
@@ -46,7 +47,14 @@ const options = z.object({
 const callerTool = z.object({
   name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'expected letters, digits, _ and -, at most 64'),
   description: z.string(),
-  parameters: anyObject.meta({ type: 'object', description: 'JSON Schema of the input, of type object.' }),
+  parameters: anyObject
+    .refine(({ type }) => type === 'object', 'expected a JSON Schema with "type": "object"')
+    .meta({
+      type: 'object',
+      required: ['type'],
+      properties: { type: { const: 'object' } },
+      description: 'JSON Schema of the input, of type object.',
+    }),
 })
 
 /** The body of `POST /v1/runs`, as it checks requests and as the OpenAPI document shows it. */
@@ -75,9 +83,12 @@ export interface StartBody {
   readonly unknown: readonly string[]
 }
 
-/** Checks a body. Throws `invalid_request` with reason `body_invalid`; all faults are named. */
+/** Checks a body. Throws `invalid_request` with reason `body_invalid`, which names the faults. */
 export function readStartBody(json: JsonObject): StartBody {
   const { value, unknown } = checked(startSchema, json)
+  checkChoice(value)
+  // What a session said before may hold the call; the model is asked with both.
+  if (value.session_id === undefined) checkResults(value.messages ?? [])
   const { session_id, on_interrupt, messages, caller_tools, caller_results, ...rest } = value
   const { idempotency_key, cancel_on_disconnect, ...same } = rest
   return {
@@ -93,6 +104,30 @@ export function readStartBody(json: JsonObject): StartBody {
     cancelOnDisconnect: cancel_on_disconnect ?? false,
     unknown,
   }
+}
+
+/** A choice that no tool of the request could meet. */
+function checkChoice({ tools = [], caller_tools = [], options: given }: z.infer<typeof startSchema>): void {
+  const choice = given?.tool_choice
+  if (choice === undefined || choice === 'auto' || choice === 'none') return
+  const names = [...tools, ...caller_tools.map(({ name }) => name)]
+  if (choice === 'required') {
+    if (names.length === 0) throw invalid('options.tool_choice', 'there are no tools to choose from')
+  } else if (!names.includes(choice.name)) {
+    throw invalid('options.tool_choice.name', `there is no tool ${quoted(choice.name)} in tools or caller_tools`)
+  }
+}
+
+/** Models refuse a result of a call that nobody made. */
+function checkResults(messages: readonly z.infer<typeof message>[]): void {
+  const calls = new Set<string>()
+  messages.forEach((given, i) => {
+    if (given.role === 'assistant') {
+      for (const one of given.parts ?? []) if (one.type === 'tool_call') calls.add(one.call_id)
+    } else if (given.role === 'tool' && !calls.has(given.call_id)) {
+      throw invalid(`messages.${i}.call_id`, `${quoted(given.call_id)} is no call of the messages before it`)
+    }
+  })
 }
 
 function toMessage(given: z.infer<typeof message>): Message {

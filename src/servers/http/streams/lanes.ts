@@ -186,8 +186,10 @@ export class Lanes implements Attended {
     // It was told before, and did not even take that.
     if (this.#state !== 'open') return this.#sink.destroy('slow_consumer')
     const { limits, clock, onDiagnostic } = this.#context
-    const message = `a connection with ${this.#readers.size} runs took nothing for ${limits.stallMs / 1000} s and is closed`
+    const runs = this.#readers.size === 1 ? '1 run' : `${this.#readers.size} runs`
+    const message = `a connection with ${runs} took nothing for ${limits.stallMs / 1000} s and is closed`
     onDiagnostic({ level: 'warning', code: 'slow_consumer', message })
+    for (const reader of this.#readers.values()) reader.drop('overflowed')
     // Behind half a record nothing can be said, and a clean end would be a lie; a cut is not.
     if (this.#rest) return this.#sink.destroy('slow_consumer')
     this.#state = 'leaving'

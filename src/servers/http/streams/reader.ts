@@ -59,6 +59,7 @@ export class Reader {
   /** What is left of a record that is handed over in pieces: nothing may come between, not even a sign of life. */
   #rest: Uint8Array | undefined
   readonly #uptake: Uptake
+  #beforeEnd: (() => Promise<void>) | undefined
   /** Whether something was said since the last look, and when the last look found that it was. */
   #spoke = true
   #spokeAt: number
@@ -97,6 +98,11 @@ export class Reader {
     this.#leave({ type: 'closing', reason, cursor: this.#cursor() }, 'closed')
   }
 
+  /** What the end mark waits for, once the run has ended and all of it was handed over. It must not reject. */
+  beforeEnd(settle: () => Promise<void>): void {
+    this.#beforeEnd = settle
+  }
+
   /** Says something to this reader alone, between two records of the run, once its connection has room for it. */
   async tell(body: ControlBody): Promise<void> {
     while (this.#held) await this.#waitForRoom()
@@ -117,6 +123,17 @@ export class Reader {
     }
     this.#state = 'gone'
     this.#rest = undefined
+    stop.abort()
+  }
+
+  /** Ends without a word: what is to be said stands on the connection that this reader shares with others. */
+  drop(ending: Ending): void {
+    if (this.#state !== 'open') return
+    const { stop, onDisconnect } = this.#reading
+    onDisconnect?.()
+    this.#state = 'ended'
+    this.#rest = undefined
+    this.#context.counts[ending]++
     stop.abort()
   }
 
@@ -243,6 +260,9 @@ export class Reader {
     const { status, cursor } = await this.#reading.run.header()
     if (this.#state !== 'open') return
     if (status === 'running' || cursor.seq !== this.#seq) return this.close('log_closed')
+    await this.#beforeEnd?.()
+    // Meanwhile the connection may have ended.
+    if (!this.#isOpen()) return
     this.#write(this.#reading.encoder.end())
     this.#end('ended')
   }
@@ -283,6 +303,10 @@ export class Reader {
     this.#sink.write(bytes)
     this.#uptake.give(bytes.length)
     this.#spoke = true
+  }
+
+  #isOpen(): boolean {
+    return this.#state === 'open'
   }
 
   #cursor(): Cursor {

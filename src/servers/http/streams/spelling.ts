@@ -2,6 +2,7 @@ import type { Context } from 'hono'
 import type { Format, FormatOptions, Framing } from '../../../core/format.ts'
 import { RunletError } from '../../../core/error.ts'
 import { nearest } from '../../../core/near.ts'
+import { quoted } from '../../../core/quote.ts'
 import { negotiate } from '../requests/accept.ts'
 import type { HttpEnv } from '../env.ts'
 import { readFlag } from '../requests/query.ts'
@@ -55,7 +56,7 @@ export function readSpelling(
     const meant = nearest(name, Object.keys(formats))
     throw new RunletError('invalid_request', {
       reason: 'unknown_format',
-      message: `there is no format ${JSON.stringify(name.slice(0, 40))}; ${meant === undefined ? `known are ${Object.keys(formats).join(', ')}` : `did you mean "${meant}"?`}`,
+      message: `there is no format ${quoted(name)}; ${meant === undefined ? `known are ${Object.keys(formats).join(', ')}` : `did you mean "${meant}"?`}`,
     })
   }
   checkedFraming(format, framing)
