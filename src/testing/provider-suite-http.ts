@@ -108,7 +108,7 @@ function containsWords(message: string, body: string): boolean {
 }
 
 export function connectionCases({ make, recordings, models }: ProviderSuite): SuiteCase[] {
-  const spoken = recordings.find(({ expected }) => !('code' in expected) && expected.text.length > 10)
+  const spoken = recordings.find(({ expected }) => !('code' in expected) && expected.text.length >= 10)
   assert(spoken, 'the suite needs a recording of an answer with some text')
   const { bytes, mediaType } = spoken
   const opening = bytes.subarray(0, Math.ceil(bytes.length / 2))

@@ -66,9 +66,10 @@ export function storeError(path: string, thrown: unknown): RunletError {
         cause,
       })
     case NOT_A_DATABASE:
-      return notAStore(name, 'is not a database', cause)
+      // Found when it is opened, by whoever named it.
+      return notAStore(path, 'is not a database', cause)
     case CANNOT_OPEN:
-      return unwritable(name, cause)
+      return unwritable(path, cause)
     default:
       return new RunletError('internal', {
         reason: 'store_failed',
