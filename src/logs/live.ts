@@ -18,7 +18,7 @@ const LATEST_BATCHES = 4
  * So many are kept as they are, with what was made of them; older ones are condensed. Readers that wait are handed the
  * batch itself, and a thousand runs at the pace of a model are mostly tails.
  */
-const WHOLE_BATCHES = 1
+const WHOLE_BATCHES = 4
 
 /** A log that keeps everything joins condensed batches, up to so many of so many characters: most runs come a token at a time. */
 const JOINED_BATCHES = 64
